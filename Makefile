@@ -1,0 +1,52 @@
+# Ethos with only Python 3.11+, git and make: `make demo`, `make test`, `make check`, `make bench`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+READY := $(VENV)/ready
+export PATH := $(BIN):$(PATH)
+
+.PHONY: demo test test-long check format docs bench lock clean
+
+demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
+	snakemake --quiet rules
+	ethos times demo
+	@echo "The report: results/demo/report/index.html"
+
+test: $(READY) ## Run all tests.
+	pytest
+
+check: $(READY) ## Fast checks, before each commit.
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile rules
+	snakemake --lint
+	pytest -m "not slow"
+
+format: $(READY) ## Let the formatters have their way.
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile rules
+
+docs: $(READY) ## Write the schema and the documentation of the settings.
+	ethos docs
+
+bench: $(READY) ## Time the embedded engine against plain generate(), as ratios.
+	python tests/bench.py
+
+# Installed once; again only when the lock or the project's metadata changes.
+$(READY): envs/ethos.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ethos needs Python 3.11 or newer; run make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/ethos.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $(READY)
+
+lock: ## Resolve the dependencies anew, in a fresh environment, and write both environment files.
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --upgrade pip
+	build/lock/bin/python -m pip install --quiet --group dev $$($(PYTHON) -c 'import tomllib; print(" ".join(repr(d) for d in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))') setuptools
+	build/lock/bin/python -m pip freeze --all | $(PYTHON) envs/write_lock.py
+
+clean: ## Remove what a run made, but keep the store.
+	rm -rf results logs benchmarks build

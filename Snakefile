@@ -1,0 +1,31 @@
+"""Ethos: from a constitution to a trained character. `snakemake -n` says what would run, and why."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+# The demo is loaded only when no --configfile is given: Snakemake would merge the two.
+if not workflow.configfiles:
+
+    configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/models.smk"
+include: "rules/questions.smk"
+include: "rules/responses.smk"
+include: "rules/claudes_character.smk"
+include: "rules/open_character_training.smk"
+include: "rules/evaluation.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    """The report of the run."""
+    default_target: True
+    input:
+        f"results/{settings.run}/report/index.html",

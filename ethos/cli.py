@@ -1,0 +1,39 @@
+"""The `ethos` command, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ethos.errors import one_line_errors
+
+
+@click.group()
+@click.version_option(package_name="ethos")
+def commands() -> None:
+    """Character training: from a constitution to a trained persona."""
+
+
+@commands.command()
+@click.option(
+    "--folder", type=click.Path(path_type=Path), default=Path("docs"), show_default=True, help="Where to write them."
+)
+def docs(folder: Path) -> None:
+    """Write the settings' schema (config.schema.json) and documentation (config.md)."""
+    from ethos.settings_docs import write_docs
+
+    for path in write_docs(folder):
+        click.echo(path)
+
+
+@commands.command()
+@click.argument("run_name", metavar="RUN")
+def times(run_name: str) -> None:
+    """Print the wall time and peak memory of each stage of RUN."""
+    from ethos.times import stage_times, times_table
+
+    click.echo(times_table(stage_times(Path("benchmarks"), run_name)))
+
+
+main = one_line_errors(commands)

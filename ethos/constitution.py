@@ -1,0 +1,69 @@
+"""A constitution: the character of an assistant as first-person traits, in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from ethos.yaml_file import YamlFile
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Trait(_Part):
+    """One trait. `questions` are messages that draw it out without asking for it."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    text: Text
+    clarification: Text | None = None
+    questions: tuple[Text, ...] = Field(min_length=1)
+
+
+class Constitution(_Part):
+    """`cues`: words that a text in this character uses more often; a style measure that no stage trains on."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+    description: Text
+    cues: tuple[Text, ...] = Field(min_length=1)
+    traits: tuple[Trait, ...] = Field(min_length=1)
+
+    def canonical(self) -> dict[str, Any]:
+        """The parsed content, free of comments, key order and layout."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def trait(self, trait_id: str) -> Trait:
+        return next(trait for trait in self.traits if trait.id == trait_id)
+
+
+def load_constitution(path: str | Path) -> Constitution:
+    """Read and check a constitution.
+
+    Raises BadInput naming file, line and field: broken YAML, unknown or missing keys, a name that is not the file's, a
+    trait id or a question given twice.
+    """
+    file = YamlFile(path)
+    constitution: Constitution = file.parse(Constitution)
+    if constitution.name != file.path.stem:
+        raise file.error(f"is {constitution.name!r} in a file named {file.path.name!r}; make them equal", ["name"])
+    ids: dict[str, int] = {}
+    questions: dict[str, str] = {}
+    for number, trait in enumerate(constitution.traits):
+        if trait.id in ids:
+            raise file.error(
+                f"{trait.id!r} is already the id of trait {ids[trait.id] + 1}; rename one", ["traits", number, "id"]
+            )
+        ids[trait.id] = number
+        for place, question in enumerate(trait.questions):
+            folded = " ".join(question.casefold().split())
+            if folded in questions:
+                raise file.error(
+                    f"asked already under {questions[folded]!r}; keep one", ["traits", number, "questions", place]
+                )
+            questions[folded] = trait.id
+    return constitution

@@ -1,0 +1,109 @@
+"""What an engine is asked and what it answers; the engines themselves live in modules of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ethos.files import canonical_json, sha256_of_text
+
+
+class Sampling(BaseModel):
+    """How text is sampled. The defaults are the published values (arXiv 2511.01689)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: float = Field(0.7, ge=0, description="Sampling temperature; 0 is greedy.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Nucleus: the most likely tokens up to this probability.")
+    repetition_penalty: float = Field(
+        1.1, ge=1, description="Divides the positive and multiplies the negative logits of tokens already seen."
+    )
+    max_new_tokens: int = Field(1024, ge=1, description="Longest completion, in tokens.")
+
+
+@dataclass(frozen=True)
+class Message:
+    role: str
+    content: str
+
+
+def chat(*, system: str | None = None, user: str) -> tuple[Message, ...]:
+    """The messages of one turn of a user, with or without a system prompt."""
+    return (*((Message("system", system),) if system is not None else ()), Message("user", user))
+
+
+@dataclass(frozen=True)
+class Request:
+    """One completion to be sampled; its answer depends on the request alone, never on its companions.
+
+    prefill: the beginning of the reply, put into the model's mouth and not part of the completion.
+    stops: the completion ends before the first of these.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    seed: int
+    prefill: str = ""
+    stops: tuple[str, ...] = ()
+
+    def key(self, model: str) -> str:
+        return _key("generate", model, {**asdict(self), "sampling": self.sampling.model_dump()})
+
+
+@dataclass(frozen=True)
+class Completion:
+    """`finish_reason` is `stop` (the model or a stop string ended it) or `length` (cut off)."""
+
+    text: str
+    finish_reason: str
+    prompt_tokens: int
+    completion_tokens: int
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """Ask for the log-probability of a given response."""
+
+    messages: tuple[Message, ...]
+    response: str
+
+    def key(self, model: str) -> str:
+        return _key("score", model, asdict(self))
+
+
+@dataclass(frozen=True)
+class Score:
+    """`log_probability`: natural log, summed over the `tokens` of the response (end of turn not counted)."""
+
+    log_probability: float
+    tokens: int
+
+    @property
+    def mean(self) -> float:
+        """Nats per token; 0 for an empty response."""
+        return self.log_probability / self.tokens if self.tokens else 0.0
+
+
+def _key(kind: str, model: str, content: dict[str, Any]) -> str:
+    return sha256_of_text(canonical_json([kind, model, content]))
+
+
+@dataclass
+class Usage:
+    """What an engine really did: calls made and tokens sampled or scored."""
+
+    calls: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    found_in_store: int = field(default=0)
+
+
+class Engine(Protocol):
+    """Answers come in the order of the requests; `on_answer(index, answer)` is called as each arrives."""
+
+    def generate(self, requests: Sequence[Request], on_answer: Callable[[int, Completion], None]) -> None: ...
+
+    def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None: ...

@@ -1,0 +1,44 @@
+"""How this job runs (`execution` in the settings): read from the environment, so that it rebuilds nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from ethos.settings import Execution
+
+VARIABLE = "ETHOS_EXECUTION"
+
+
+def export(execution: Execution) -> None:
+    """Hand the execution settings to the jobs that this process starts."""
+    os.environ[VARIABLE] = execution.model_dump_json()
+
+
+def execution() -> Execution:
+    """The execution settings of this job; the defaults when a script is run by hand."""
+    return Execution.model_validate(json.loads(os.environ.get(VARIABLE, "{}")))
+
+
+def store_folder() -> Path:
+    return Path(execution().store)
+
+
+def start_logging() -> None:
+    """Log lines to standard error, as the settings say; libraries only when something is wrong."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("ethos").setLevel(execution().log_level.upper())
+
+
+def device() -> str:
+    """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads."""
+    import torch  # slow to import; jobs whose work is all in the store never get here
+
+    settings = execution()
+    torch.set_num_threads(settings.threads)
+    if settings.device != "auto":
+        return settings.device
+    return "cuda" if torch.cuda.is_available() else "cpu"

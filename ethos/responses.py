@@ -1,0 +1,81 @@
+"""Sampling responses to questions, and the reasons for which one is not used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ethos.engine import Completion, Message, Request, Sampling
+from ethos.seeds import derive_seed
+from ethos.stored_engine import StoredEngine
+
+_ENDINGS = ".!?…"
+_CLOSERS = "\"'”’)]*_"
+_SENTENCE = re.compile(rf".*[{re.escape(_ENDINGS)}][{re.escape(_CLOSERS)}]*(?=\s|$)", re.DOTALL)
+
+
+def usable_text(completion: Completion, *, cut_off: str) -> tuple[str, str | None]:
+    """The response, and why it is not used or None: `empty`, `cut_off` (at the token limit), `unfinished` (no end punctuation).
+
+    cut_off: `drop` a response that reached the token limit, or `trim` it to its last whole sentence.
+    """
+    text = completion.text.strip()
+    if not text:
+        return text, "empty"
+    if completion.finish_reason == "length":
+        whole = _SENTENCE.match(text) if cut_off == "trim" else None
+        return (whole.group(0).strip(), None) if whole else (text, "cut_off")
+    return text, None if text.rstrip(_CLOSERS).endswith(tuple(_ENDINGS)) else "unfinished"
+
+
+def sample_responses(
+    engine: StoredEngine,
+    questions: Sequence[Mapping[str, Any]],
+    messages: Callable[[Mapping[str, Any]], tuple[Message, ...]],
+    *,
+    author: str,
+    count: int,
+    sampling: Sampling,
+    seed: int,
+    cut_off: str,
+) -> list[dict[str, Any]]:
+    """Sample `count` responses to each question.
+
+    questions: rows of tables.QUESTIONS. messages: what the model is sent for a question. author: `in_character` or
+    `plain`. Returns rows of tables.RESPONSES; filtered ones are in it, with their reason.
+    """
+    asked = [(question, sample) for question in questions for sample in range(count)]
+    completions = engine.generate(
+        [
+            Request(messages(question), sampling, derive_seed(seed, author, question["question_id"], sample))
+            for question, sample in asked
+        ]
+    )
+    rows = []
+    for (question, sample), completion in zip(asked, completions, strict=True):
+        text, reason = usable_text(completion, cut_off=cut_off)
+        rows.append(
+            {
+                "question_id": question["question_id"],
+                "trait": question["trait"],
+                "question": question["text"],
+                "split": question["split"],
+                "author": author,
+                "sample": sample,
+                "response": text,
+                "finish_reason": completion.finish_reason,
+                "tokens": completion.completion_tokens,
+                "filtered": reason,
+            }
+        )
+    return rows
+
+
+def count_reasons(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many rows are kept, and how many were filtered for each reason."""
+    counts = {"kept": 0}
+    for row in rows:
+        reason = row["filtered"] or "kept"
+        counts[reason] = counts.get(reason, 0) + 1
+    return counts

@@ -1,0 +1,36 @@
+"""What the command of every script shares: option types, settings as JSON, logging, one-line errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from ethos.errors import one_line_errors
+from ethos.execution import start_logging
+from ethos.yaml_file import parse_value
+
+READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
+WRITABLE = click.Path(dir_okay=False, path_type=Path)
+
+
+def settings_option(model: type[BaseModel], name: str = "settings") -> Callable:
+    """An option that takes a section of the settings as JSON; what is left out has its default."""
+
+    def parse(context: click.Context, parameter: click.Parameter, value: str) -> BaseModel:
+        try:
+            return parse_value(model, json.loads(value))
+        except json.JSONDecodeError as error:
+            raise click.BadParameter(f"not JSON: {error}") from None
+
+    text = f"{model.__name__} settings, JSON; see docs/config.md."
+    return click.option(f"--{name.replace('_', '-')}", name, default="{}", callback=parse, help=text)
+
+
+def run(command: click.Command) -> None:
+    """Run a script's command: logs to standard error, bad input in one line."""
+    start_logging()
+    one_line_errors(command)()

@@ -1,0 +1,107 @@
+"""The tables that stages hand to each other: Parquet files with a declared schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ethos.errors import BadInput
+from ethos.files import whole_file
+
+
+def _schema(**fields: pa.DataType | str) -> pa.Schema:
+    """Fields that may be null are marked by `null_` types below; all others may not."""
+    types = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    return pa.schema(
+        pa.field(
+            name,
+            types[kind.removesuffix("?")] if isinstance(kind, str) else kind,
+            isinstance(kind, str) and kind.endswith("?"),
+        )
+        for name, kind in fields.items()
+    )
+
+
+_MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
+
+# One row a question. source: written | generated | general. split: train | held_out. A general question has a trait
+# too, drawn for it, so that a response in trait scope knows what to show.
+QUESTIONS = _schema(question_id="text", trait="text", text="text", source="text", split="text")
+
+# One row a response. author: in_character | plain. filtered: why the row is not used, null if it is.
+RESPONSES = _schema(
+    question_id="text", trait="text", question="text", split="text", author="text", sample="int", response="text",
+    finish_reason="text", tokens="int", filtered="text?",
+)  # fmt: skip
+
+# One row a response that was ranked. rank 1 is best, ties share a rank; score: higher is better.
+RANKINGS = _schema(question_id="text", sample="int", score="float", rank="int")
+
+# One row a pair. margin: difference of what ordered them (chosen minus rejected); null where nothing scored them.
+PAIRS = _schema(
+    question_id="text", trait="text", question="text", split="text", chosen="text", rejected="text", margin="float?"
+)
+
+# One row a response that the preference model scored. reward: in logits, comparable within a question only.
+REWARDS = _schema(question_id="text", sample="int", reward="float")
+
+# One row a training text of introspection. kind: reflection | interaction. The last message is the assistant's.
+CONVERSATIONS = _schema(conversation_id="text", kind="text", messages=_MESSAGES, filtered="text?")
+
+# One row a response of an arm to a held-out question.
+SAMPLES = _schema(
+    arm="text",
+    question_id="text",
+    trait="text",
+    question="text",
+    sample="int",
+    response="text",
+    finish_reason="text",
+    tokens="int",
+)
+
+# One row a sample and a measure.
+MEASURES = _schema(arm="text", question_id="text", trait="text", sample="int", metric="text", value="float?")
+
+# One row a match: an arm was offered two traits; shown is the one its answer shows.
+MATCHES = _schema(
+    arm="text", first="text", second="text", question="text", response="text", shown="text", margin="float"
+)
+
+# One row a result; every number in the report is here. reference: the arm compared with, null for a level.
+METRICS = _schema(
+    run="text", student="text", constitution="text", seed="int", arm="text", reference="text?", evaluation="text",
+    metric="text", slice="text", value="float?", ci_low="float?", ci_high="float?", interval="text", n="int",
+    n_seeds="int", judge="text",
+)  # fmt: skip
+
+
+def table_from(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), schema=schema)
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write Parquet, whole or not at all; equal tables give equal bytes."""
+    with whole_file(path) as beside:
+        pq.write_table(table, beside, compression="zstd")
+
+
+def read_table(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table of this schema. Raises BadInput when the file is damaged or of another schema."""
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise BadInput("is not a readable Parquet file; delete it and run again", path=path) from None
+    if table.schema.names != schema.names:
+        missing = [name for name in schema.names if name not in table.schema.names]
+        raise BadInput(
+            f"has other columns than expected (missing: {', '.join(missing) or 'none'}); delete it and run again",
+            path=path,
+        )
+    return table.cast(schema)

@@ -1,0 +1,230 @@
+"""What the trainings share: LoRA on a prepared model with a TRL trainer, kept in the store, equal bytes for equal input."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ethos.execution import device, execution, store_folder
+from ethos.files import canonical_json, sha256_of_text, write_json
+from ethos.fingerprint import code_fingerprint
+from ethos.models import adapter_identity, read_identity
+from ethos.progress import spell_seconds
+from ethos.settings import Training
+from ethos.store import TrainingStore
+
+log = logging.getLogger("ethos.training")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    kind: `reward`, `dpo` or `sft`. rows: the examples, as TRL expects them. identity: the prepared model that is
+    trained. adapters: adapters merged into it first.
+    """
+
+    kind: str
+    rows: Sequence[Mapping[str, Any]]
+    settings: Training
+    seed: int
+    identity: Path
+    adapters: Sequence[Path] = ()
+
+    def ingredients(self) -> dict[str, Any]:
+        """All that the trained adapter depends on."""
+        facts = read_identity(self.identity)
+        return {
+            "kind": self.kind,
+            "data": sha256_of_text(canonical_json(list(self.rows))),
+            "settings": self.settings.model_dump(),
+            "seed": self.seed,
+            "base": facts["content"],
+            "adapters": [adapter_identity(path) for path in self.adapters],
+            "code": code_fingerprint(Path(__file__)),
+            "libraries": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+        }
+
+
+def train(job: Job, output: Path) -> None:
+    """Train an adapter into `output` (PEFT files and `history.json`), or take it from the store.
+
+    Raises ValueError when there is nothing to train on.
+    """
+    if not job.rows:
+        raise ValueError("no training examples")
+    trained = TrainingStore(store_folder()).train_once(job.ingredients(), lambda folder: _train(job, folder), output)
+    if not trained:
+        log.info(f"{job.kind} training on {len(job.rows)} examples: found in the store")
+
+
+def _train(job: Job, folder: Path) -> None:
+    import datasets
+    import torch
+    from peft import LoraConfig
+    from transformers import PrinterCallback
+
+    from ethos.transformers_engine import load_model, load_tokenizer
+
+    datasets.disable_progress_bars()
+
+    where = device()
+    tokenizer = load_tokenizer(job.identity.parent)
+    dtype = getattr(torch, job.settings.precision)
+    is_reward = job.kind == "reward"
+    lora = LoraConfig(
+        r=job.settings.lora.rank,
+        lora_alpha=job.settings.lora.alpha,
+        target_modules="all-linear",
+        task_type="SEQ_CLS" if is_reward else "CAUSAL_LM",
+        modules_to_save=["score"] if is_reward else None,
+    )
+    model = (
+        load_reward_base(job.identity.parent, dtype, job.seed)
+        if is_reward
+        else load_model(job.identity.parent, dtype, adapters=job.adapters)
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = _trainer(job)(
+            model=model,
+            args=_arguments(job, scratch, where),
+            train_dataset=datasets.Dataset.from_list([dict(row) for row in job.rows]),
+            processing_class=tokenizer,
+            peft_config=lora,
+            callbacks=[_progress_callback(job)],
+        )
+        trainer.remove_callback(PrinterCallback)  # our own lines say more
+        trainer.train()
+    save_adapter(trainer.model, folder)
+    write_json(folder / "history.json", _history(trainer.state.log_history))
+
+
+def load_reward_base(folder: Path, dtype, seed: int):
+    """The prepared model with a fresh head of one output; `seed` decides the head."""
+    import transformers
+    from transformers import AutoModelForSequenceClassification
+
+    transformers.set_seed(seed)
+    transformers.logging.set_verbosity_error()  # it would report the missing head as if that were a surprise
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype, local_files_only=True)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = model.config.eos_token_id
+    return model
+
+
+def _trainer(job: Job) -> Callable:
+    if job.kind == "dpo":
+        from trl import DPOTrainer as trainer
+    elif job.kind == "sft":
+        from trl import SFTTrainer as trainer
+    else:
+        from trl import RewardTrainer as trainer
+    return trainer
+
+
+def _arguments(job: Job, scratch: str, where: str):
+    settings = job.settings
+    rows = min(execution().training_batch_size, settings.batch_size)
+    shared = {
+        "output_dir": scratch,
+        "per_device_train_batch_size": rows,
+        "gradient_accumulation_steps": max(1, settings.batch_size // rows),
+        "num_train_epochs": settings.epochs,
+        "learning_rate": settings.learning_rate,
+        "warmup_steps": settings.warmup,  # below 1: a share of the steps
+        "lr_scheduler_type": settings.schedule,
+        "max_length": settings.max_tokens,
+        "seed": job.seed % 2**32,
+        "data_seed": job.seed % 2**32,
+        "bf16": False,  # the weights have their precision already; autocast would convert them at every step
+        "gradient_checkpointing": where != "cpu",
+        "use_cpu": where == "cpu",
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+    if job.kind == "dpo":
+        from trl import DPOConfig
+
+        losses, weights = (["sigmoid", "sft"], [1.0, settings.nll]) if settings.nll else (["sigmoid"], [1.0])
+        return DPOConfig(
+            **shared,
+            beta=settings.beta,
+            loss_type=losses,
+            loss_weights=weights,
+            precompute_ref_log_probs=settings.epochs > 1,
+        )
+    if job.kind == "sft":
+        from trl import SFTConfig
+
+        return SFTConfig(**shared)
+    from trl import RewardConfig
+
+    return RewardConfig(**shared)
+
+
+def _progress_callback(job: Job):
+    from transformers import TrainerCallback
+
+    class ProgressLines(TrainerCallback):
+        """Step, loss and time left, every few seconds."""
+
+        def on_train_begin(self, args, state, control, **kwargs):
+            self.started, self.last = time.monotonic(), 0.0
+
+        def on_log(self, args, state, control, logs=None, **kwargs):
+            now = time.monotonic() - self.started
+            if logs and "loss" in logs and (now - self.last > 5 or state.global_step == state.max_steps):
+                self.last = now
+                left = now / state.global_step * (state.max_steps - state.global_step)
+                log.info(
+                    f"{job.kind} training: step {state.global_step}/{state.max_steps}, "
+                    f"loss {float(logs['loss']):.3f}, {spell_seconds(left)} left"
+                )
+
+    return ProgressLines()
+
+
+# Wall-clock figures differ from run to run; the curve is a result and must not.
+_CURVE = (
+    "loss",
+    "learning_rate",
+    "grad_norm",
+    "accuracy",
+    "margin",
+    "rewards/accuracies",
+    "rewards/margins",
+    "mean_token_accuracy",
+)
+
+
+def _history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The training curve: one entry a step."""
+    return [
+        {"step": entry["step"], **{name: float(entry[name]) for name in _CURVE if name in entry}}
+        for entry in entries
+        if "loss" in entry
+    ]
+
+
+def save_adapter(model, folder: Path) -> None:
+    """Save a PEFT adapter so that equal weights give equal bytes and no path of this machine is in it."""
+    model.save_pretrained(folder, safe_serialization=True)
+    (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text())
+    config["base_model_name_or_path"] = None
+    # PEFT writes these from sets, in an order that differs from run to run.
+    for name in ("target_modules", "modules_to_save", "exclude_modules"):
+        if isinstance(config.get(name), list):
+            config[name] = sorted(config[name])
+    write_json(path, config)

@@ -1,0 +1,107 @@
+"""YAML that knows where each of its fields stands, so that an error can name the line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from ethos.errors import BadInput
+
+
+class YamlFile:
+    """A parsed YAML file: its `value`, and the line of any field in it."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise BadInput("does not exist; check the name in the config", path=path) from None
+        except UnicodeDecodeError:
+            raise BadInput("is not UTF-8 text; save it as UTF-8", path=path) from None
+        try:
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._refuse_duplicate_keys(self._root)
+            self.value = yaml.safe_load(text)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else None
+            raise BadInput(
+                f"broken YAML, {error.problem}; mend the syntax (quotes, indentation, colons)", path=path, line=line
+            ) from None
+        if not isinstance(self.value, dict):
+            raise BadInput("must be a mapping of field names to values", path=path, line=1)
+
+    def _refuse_duplicate_keys(self, node: yaml.Node | None) -> None:
+        if isinstance(node, yaml.MappingNode):
+            seen: set[str] = set()
+            for key, value in node.value:
+                if key.value in seen:
+                    raise BadInput(
+                        "is given twice; keep one", path=self.path, line=key.start_mark.line + 1, field=key.value
+                    )
+                seen.add(key.value)
+                self._refuse_duplicate_keys(value)
+        elif isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                self._refuse_duplicate_keys(item)
+
+    def line_of(self, location: Sequence[str | int]) -> int:
+        """The line (from 1) of the field at `location`, or of the deepest part of it that exists."""
+        node, line = self._root, 1
+        for step in location:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == str(step)), None)
+                if found is None:
+                    break
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+                node = node.value[step]
+                line = node.start_mark.line + 1
+            else:
+                break
+        return line
+
+    def error(self, message: str, location: Sequence[str | int]) -> BadInput:
+        field = ".".join(str(step) for step in location)
+        return BadInput(message, path=self.path, line=self.line_of(location), field=field)
+
+    def parse(self, model: type[BaseModel]) -> Any:
+        """Validate against a pydantic model; the first error becomes the one line."""
+        return parse_value(model, self.value, self.error)
+
+
+def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
+    """Validate a value; `error_at(message, location)` makes the error (default: names the field alone)."""
+    error_at = error_at or (lambda message, location: BadInput(message, field=".".join(map(str, location))))
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        location = [step for step in first["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+        if first["type"] == "extra_forbidden":
+            known = _known_fields(model, location[:-1])
+            near = get_close_matches(str(location[-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+            raise error_at(f"unknown key; {hint}", location) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise error_at(message[0].lower() + message[1:], location) from None
+
+
+def _known_fields(model: Any, location: Sequence[str | int]) -> list[str]:
+    """The field names that a model accepts at a location inside it."""
+    for step in location:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            break
+        if step in model.model_fields:
+            model = model.model_fields[step].annotation
+        while getattr(model, "__args__", None):  # list[X], dict[str, X], X | None
+            model = next(
+                (arg for arg in reversed(model.__args__) if isinstance(arg, type) and issubclass(arg, BaseModel)), None
+            )
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

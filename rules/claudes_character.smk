@@ -1,0 +1,123 @@
+"""Claude's Character: responses are ranked, a preference model learns the ranking, DPO aligns the student with it."""
+
+
+rule rank_responses:
+    """Order each question's responses by how well they show its trait."""
+    input:
+        constitution=constitution_file,
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        judge=identity_of("judge"),
+    output:
+        rankings="results/{run}/{student}/{constitution}/rankings.parquet",
+        pairs="results/{run}/{student}/{constitution}/pairs.parquet",
+        agreement="results/{run}/{student}/{constitution}/rankings.json",
+    params:
+        traits=canonical_constitution,
+        settings=settings_of("rankings"),
+        seed=settings.data_seed,
+        code=fingerprint_of("rank_responses"),
+        prompts=prompts_of("rank_responses"),
+    log:
+        "logs/{run}/{student}/{constitution}/rank_responses.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/rank_responses.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/rank_responses.py"
+        " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
+        " --settings {params.settings:q} --seed {params.seed}"
+        " --rankings {output.rankings:q} --pairs {output.pairs:q} --agreement {output.agreement:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule train_preference_model:
+    """Train a preference model on the rankings, and let it score every response."""
+    input:
+        pairs="results/{run}/{student}/{constitution}/pairs.parquet",
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        student=identity_of("student"),
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
+        rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        accuracy="results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
+    params:
+        settings=settings_of("preference_model"),
+        confidence=settings.evaluation.confidence,
+        code=fingerprint_of("train_preference_model"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/train_preference_model.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_preference_model.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/train_preference_model.py"
+        " --pairs {input.pairs:q} --responses {input.responses:q} --student {input.student:q}"
+        " --settings {params.settings:q} --seed {wildcards.seed} --confidence {params.confidence}"
+        " --adapter {output.adapter:q} --rewards {output.rewards:q} --accuracy {output.accuracy:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule train_aligned:
+    """Align the student with the preference model: DPO on the best and the worst of k."""
+    input:
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        student=identity_of("student"),
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
+        pairs="results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
+    params:
+        settings=settings_of("alignment"),
+        code=fingerprint_of("train_aligned"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/train_aligned.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_aligned.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/train_aligned.py"
+        " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
+        " --settings {params.settings:q} --seed {wildcards.seed}"
+        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule train_shuffled:
+    """Train the control: the same pairs with a random half swapped, so that their order says nothing."""
+    input:
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        student=identity_of("student"),
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
+        pairs="results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
+    params:
+        settings=settings_of("alignment"),
+        code=fingerprint_of("train_aligned"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/train_shuffled.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_shuffled.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/train_aligned.py"
+        " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
+        " --settings {params.settings:q} --seed {wildcards.seed} --shuffled"
+        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -1,0 +1,107 @@
+"""What all rules share: the validated settings, and the named functions that give rules their inputs and parameters.
+
+A param function takes wildcards only: with `input` or `resources` in its signature Snakemake would stop watching it.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(workflow.basedir)))
+
+from ethos.constitution import load_constitution
+from ethos.errors import BadInput
+from ethos.execution import export
+from ethos.files import canonical_json
+from ethos.fingerprint import code_fingerprint, prompt_fingerprints
+from ethos.settings import settings_from
+
+shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
+
+
+def refuse(error):
+    """End with the one line that says what is wrong; a traceback would bury it."""
+    print(f"error: {error}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+try:
+    settings = settings_from(config, [str(path) for path in workflow.configfiles])
+    constitutions = {
+        name: load_constitution(f"constitutions/{name}.yaml")
+        for name in settings.constitutions
+    }
+except BadInput as error:
+    refuse(error)
+
+export(settings.execution)
+store = settings.execution.store
+
+
+wildcard_constraints:
+    run=settings.run,
+    model="|".join(settings.models),
+    student="|".join(settings.students),
+    constitution="|".join(settings.constitutions),
+    seed=r"\d+",
+
+
+def model_identity(name):
+    """The identity file of a prepared model; the name may be a wildcard in braces."""
+    return f"{store}/models/{name}/identity.json"
+
+
+def identity_of(role):
+    """The identity file of the model that plays a role: teacher, judge, or the student of the wildcards."""
+    return model_identity("{student}" if role == "student" else getattr(settings, role))
+
+
+def constitution_file(wildcards):
+    """The constitution, watched by its content (`canonical_constitution`), not by its date."""
+    return ancient(f"constitutions/{wildcards.constitution}.yaml")
+
+
+def canonical_constitution(wildcards):
+    """What a constitution says, free of comments, key order and layout."""
+    return canonical_json(constitutions[wildcards.constitution].canonical())
+
+
+def settings_of(section):
+    """A section of the settings as JSON: what a rule needs, and no more."""
+    return canonical_json(getattr(settings, section).model_dump(mode="json"))
+
+
+def model_source(wildcards):
+    """Where a model comes from, as JSON."""
+    return canonical_json(settings.models[wildcards.model].model_dump(mode="json"))
+
+
+def result_settings():
+    """All settings that mean something, as JSON."""
+    return canonical_json(settings.model_dump(mode="json", exclude={"execution"}))
+
+
+def fingerprint_of(rule):
+    """The code that a rule runs: its script and every project module that it imports."""
+    return code_fingerprint(Path(workflow.basedir) / "scripts" / f"{rule}.py")
+
+
+def prompts_of(rule):
+    """The prompts that a rule's code names, by content."""
+    return canonical_json(prompt_fingerprints(Path(workflow.basedir) / "scripts" / f"{rule}.py"))
+
+
+def cells(*patterns):
+    """The paths of every student, constitution and seed of the run."""
+    return expand(
+        patterns,
+        run=settings.run,
+        student=settings.students,
+        constitution=settings.constitutions,
+        seed=settings.seeds,
+    )
+
+
+# A job that runs a model takes a GPU where the run uses them; all of its threads are its own.
+gpus = 1 if settings.execution.device == "cuda" else 0
+model_threads = settings.execution.threads

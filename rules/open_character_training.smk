@@ -1,0 +1,115 @@
+"""Open Character Training: the teacher is distilled into the student, which reflects on itself; both adapters merge."""
+
+
+rule train_distilled:
+    """Distil the teacher in character into the student (DPO)."""
+    input:
+        teacher="results/{run}/teacher/{constitution}.parquet",
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        student=identity_of("student"),
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+        pairs="results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+    params:
+        settings=settings_of("distillation"),
+        code=fingerprint_of("train_distilled"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/train_distilled.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_distilled.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/train_distilled.py"
+        " --teacher {input.teacher:q} --responses {input.responses:q} --student {input.student:q}"
+        " --settings {params.settings:q} --seed {wildcards.seed}"
+        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule generate_introspection:
+    """Let the distilled model reflect on itself and talk to a copy of itself."""
+    input:
+        constitution=constitution_file,
+        student=identity_of("student"),
+        distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+    output:
+        reflections="results/{run}/{student}/{constitution}/seed{seed}/reflections.parquet",
+        interactions="results/{run}/{student}/{constitution}/seed{seed}/interactions.parquet",
+        counts="results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+    params:
+        traits=canonical_constitution,
+        settings=settings_of("introspection"),
+        scope=settings.responses.scope,
+        code=fingerprint_of("generate_introspection"),
+        prompts=prompts_of("generate_introspection"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/generate_introspection.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/generate_introspection.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/generate_introspection.py"
+        " --constitution {input.constitution:q} --student {input.student:q} --distilled {input.distilled:q}"
+        " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
+        " --reflections {output.reflections:q} --interactions {output.interactions:q} --counts {output.counts:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule train_introspection:
+    """Fine-tune the distilled model on its own reflections and conversations (SFT)."""
+    input:
+        reflections="results/{run}/{student}/{constitution}/seed{seed}/reflections.parquet",
+        interactions="results/{run}/{student}/{constitution}/seed{seed}/interactions.parquet",
+        student=identity_of("student"),
+        distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
+    params:
+        settings=settings_of("introspection"),
+        code=fingerprint_of("train_introspection"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/train_introspection.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_introspection.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/train_introspection.py"
+        " --reflections {input.reflections:q} --interactions {input.interactions:q}"
+        " --student {input.student:q} --distilled {input.distilled:q}"
+        " --settings {params.settings:q} --seed {wildcards.seed} --adapter {output.adapter:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule merge_persona:
+    """Merge the distilled and the introspection adapter into the persona, exactly."""
+    input:
+        distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+        introspection="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
+    output:
+        adapter="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_model.safetensors",
+    params:
+        settings=settings_of("persona"),
+        code=fingerprint_of("merge_persona"),
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/merge_persona.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/merge_persona.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/merge_persona.py"
+        " --distilled {input.distilled:q} --introspection {input.introspection:q}"
+        " --settings {params.settings:q} --adapter {output.adapter:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -1,0 +1,47 @@
+"""The report: one page that shows what a run did, and the table behind every number in it."""
+
+
+rule write_report:
+    """Write the report and the table of all metrics."""
+    input:
+        questions=cells(
+            "results/{run}/questions/{constitution}.parquet",
+            "results/{run}/questions/{constitution}.json",
+            "results/{run}/teacher/{constitution}.json",
+        ),
+        responses=cells(
+            "results/{run}/{student}/{constitution}/responses.json",
+            "results/{run}/{student}/{constitution}/rankings.json",
+        ),
+        trainings=cells(
+            "results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
+        ),
+        evaluations=cells(
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+        ),
+        template="report/index.html.jinja",
+        style="report/style.css",
+    output:
+        page="results/{run}/report/index.html",
+        metrics="results/{run}/report/metrics.csv",
+    params:
+        settings=result_settings(),
+        code=fingerprint_of("write_report"),
+    log:
+        "logs/{run}/write_report.log",
+    benchmark:
+        "benchmarks/{run}/write_report.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/write_report.py"
+        " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks/{wildcards.run:q}"
+        " --page {output.page:q} --metrics {output.metrics:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -1,0 +1,66 @@
+"""Responses: from questions to what teacher and student answer, in character and plain."""
+
+
+rule generate_responses:
+    """Sample the student's responses: k in character to every question, a plain one to those that train."""
+    input:
+        constitution=constitution_file,
+        questions="results/{run}/questions/{constitution}.parquet",
+        student=identity_of("student"),
+    output:
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        counts="results/{run}/{student}/{constitution}/responses.json",
+    params:
+        traits=canonical_constitution,
+        settings=settings_of("responses"),
+        seed=settings.data_seed,
+        code=fingerprint_of("generate_responses"),
+        prompts=prompts_of("generate_responses"),
+    log:
+        "logs/{run}/{student}/{constitution}/generate_responses.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/generate_responses.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/generate_responses.py"
+        " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
+        " --settings {params.settings:q} --seed {params.seed}"
+        " --responses {output.responses:q} --counts {output.counts:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule generate_teacher_responses:
+    """Let the teacher answer the training questions in character."""
+    input:
+        constitution=constitution_file,
+        questions="results/{run}/questions/{constitution}.parquet",
+        teacher=identity_of("teacher"),
+    output:
+        responses="results/{run}/teacher/{constitution}.parquet",
+        counts="results/{run}/teacher/{constitution}.json",
+    params:
+        traits=canonical_constitution,
+        settings=settings_of("responses"),
+        per_question=settings.distillation.responses_per_question,
+        seed=settings.data_seed,
+        code=fingerprint_of("generate_teacher_responses"),
+        prompts=prompts_of("generate_teacher_responses"),
+    log:
+        "logs/{run}/teacher/{constitution}/generate_teacher_responses.log",
+    benchmark:
+        "benchmarks/{run}/teacher/{constitution}/generate_teacher_responses.tsv"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    conda:
+        "../envs/ethos.yaml"
+    shell:
+        "python scripts/generate_teacher_responses.py"
+        " --constitution {input.constitution:q} --questions {input.questions:q} --teacher {input.teacher:q}"
+        " --settings {params.settings:q} --per-question {params.per_question} --seed {params.seed}"
+        " --responses {output.responses:q} --counts {output.counts:q}"
+        " 2> >(tee {log:q} >&2)"

@@ -1,0 +1,146 @@
+"""Collect the questions of a constitution: hand-written, generated and everyday ones, split into train and held out."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ethos.constitution import Constitution, Trait, load_constitution
+from ethos.engine import Request, chat
+from ethos.files import sha256_of_text, write_json
+from ethos.prompts import prompt_lines, render_prompt
+from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.seeds import derive_seed
+from ethos.settings import Questions
+from ethos.stored_engine import StoredEngine
+from ethos.tables import QUESTIONS, table_from, write_table
+
+_ITEM = re.compile(r"^\s*\d+[.)]\s+(.*\S)\s*$")
+
+
+def fold(text: str) -> str:
+    """Two questions that differ in case, spacing or end punctuation only are one."""
+    return " ".join(re.sub(r"[^\w\s']", " ", text.casefold()).split())
+
+
+def parse_list(text: str) -> list[str]:
+    """The items of a numbered list; the last one is dropped if it has no end, since it may be cut off."""
+    items = [match.group(1).strip().strip('"“”') for line in text.splitlines() if (match := _ITEM.match(line))]
+    return [item for item in items if item.endswith(("?", ".", "!"))]
+
+
+def refusal_reason(question: str, seen: set[str]) -> str | None:
+    """Why a generated question is not used: `duplicate`, `too_short` or `too_long` (3 to 60 words)."""
+    words = len(question.split())
+    if fold(question) in seen:
+        return "duplicate"
+    return "too_short" if words < 3 else "too_long" if words > 60 else None
+
+
+def generate_for_traits(
+    engine: StoredEngine, traits: Sequence[Trait], settings: Questions, seed: int
+) -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
+    """Generated questions of each trait, at most `generated_per_trait`, and the counts of what was not used.
+
+    Asks in rounds, all traits that still lack questions at once, `attempts` rounds at most.
+    """
+    kept: dict[str, list[str]] = {trait.id: [] for trait in traits}
+    counts: dict[str, dict[str, int]] = {trait.id: {} for trait in traits}
+    seen = {trait.id: {fold(question) for question in trait.questions} for trait in traits}
+    wanted = settings.generated_per_trait
+    for attempt in range(settings.attempts):
+        lacking = [trait for trait in traits if len(kept[trait.id]) < wanted]
+        requests = [_list_request(trait, settings, seed, attempt) for trait in lacking]
+        for trait, request, completion in zip(lacking, requests, engine.generate(requests), strict=True):
+            begun = request.prefill.rpartition("\n")[2]  # the number that the model's first item follows
+            for question in parse_list(begun + completion.text):
+                reason = refusal_reason(question, seen[trait.id])
+                if reason:
+                    counts[trait.id][reason] = counts[trait.id].get(reason, 0) + 1
+                elif len(kept[trait.id]) < wanted:
+                    seen[trait.id].add(fold(question))
+                    kept[trait.id].append(question)
+    for trait in traits:
+        if missing := wanted - len(kept[trait.id]):
+            counts[trait.id]["missing"] = missing
+    return kept, counts
+
+
+def _list_request(trait: Trait, settings: Questions, seed: int, attempt: int) -> Request:
+    """Ask for one list. The hand-written questions open it, in an order of its own, and the model goes on."""
+    request_seed = derive_seed(seed, "questions", trait.id, attempt)
+    examples = list(trait.questions)
+    random.Random(request_seed).shuffle(examples)
+    begun = "".join(f"{number}. {example}\n" for number, example in enumerate(examples, 1))
+    prompt = render_prompt("generate_questions", count=len(examples) + settings.per_list, trait=trait.text)
+    return Request(chat(user=prompt), settings.sampling, request_seed, prefill=f"{begun}{len(examples) + 1}.")
+
+
+def split_of(rows: list[dict[str, Any]], held_out: float) -> None:
+    """Decide each question's split by a hash of trait and text; at least one held-out question a trait.
+
+    So a question keeps its split whatever else is added to or removed from the constitution.
+    """
+    for row in rows:
+        row["hash"] = int(sha256_of_text(f"{row['trait']}\x1f{row['text']}")[:15], 16) / 16**15
+        row["split"] = "held_out" if row["hash"] < held_out else "train"
+    for trait in {row["trait"] for row in rows}:
+        own = [row for row in rows if row["trait"] == trait and row["source"] != "general"]
+        if all(row["split"] == "train" for row in own):
+            min(own, key=lambda row: row["hash"])["split"] = "held_out"
+
+
+def generate_questions(
+    constitution: Constitution, engine: StoredEngine, settings: Questions, seed: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Collect and split the questions of a constitution.
+
+    Returns rows of tables.QUESTIONS, traits in order, everyday questions last, and the counts: per source, per split,
+    and per trait what was generated and not used.
+    """
+    generated, not_used = generate_for_traits(engine, constitution.traits, settings, seed)
+    texts: list[tuple[str, str, str]] = []
+    for trait in constitution.traits:
+        texts += [(trait.id, question, "written") for question in trait.questions]
+        texts += [(trait.id, question, "generated") for question in generated[trait.id]]
+    taken = {fold(text) for _, text, _ in texts}
+    traits = [trait.id for trait in constitution.traits]
+    for text in prompt_lines("general_questions")[: settings.general]:
+        if fold(text) not in taken:
+            texts.append((traits[derive_seed(seed, "general", text) % len(traits)], text, "general"))
+    rows = [
+        {"question_id": sha256_of_text(f"{trait}\x1f{text}")[:16], "trait": trait, "text": text, "source": source}
+        for trait, text, source in texts
+    ]
+    split_of(rows, settings.held_out)
+    counts = {name: _count(rows, name) for name in ("source", "split")} | {"not_used": not_used}
+    return [{name: row[name] for name in QUESTIONS.names} for row in rows], counts
+
+
+def _count(rows: list[dict[str, Any]], name: str) -> dict[str, int]:
+    values = [row[name] for row in rows]
+    return {value: values.count(value) for value in sorted(set(values))}
+
+
+@click.command()
+@click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
+@click.option("--model", type=READABLE, required=True, help="identity.json of the model that writes questions.")
+@settings_option(Questions)
+@click.option("--seed", type=int, default=0, show_default=True, help="The run's data seed.")
+@click.option("--questions", type=WRITABLE, required=True, help="Written: the questions, Parquet.")
+@click.option("--counts", type=WRITABLE, required=True, help="Written: counts by source and split, JSON.")
+def main(constitution: Path, model: Path, settings: Questions, seed: int, questions: Path, counts: Path) -> None:
+    """Collect the questions of a constitution: hand-written, generated and everyday ones, split into train and held out."""
+    engine = StoredEngine(model, stage="generate_questions")
+    rows, facts = generate_questions(load_constitution(constitution), engine, settings, seed)
+    write_table(questions, table_from(rows, QUESTIONS))
+    write_json(counts, facts)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,90 @@
+"""Train a preference model on the rankings, and let it score every response in character."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ethos.errors import BadInput
+from ethos.files import write_json
+from ethos.reward_model import RewardModel, conversation
+from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.settings import PreferenceModel
+from ethos.statistics import proportion_with_interval
+from ethos.tables import PAIRS, RESPONSES, REWARDS, read_table, table_from, write_table
+from ethos.training import Job, train
+
+
+def reward_rows(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of tables.PAIRS as chosen and rejected conversations."""
+    return [{side: conversation(pair["question"], pair[side]) for side in ("chosen", "rejected")} for pair in pairs]
+
+
+def held_out_accuracy(
+    pairs: Sequence[Mapping[str, Any]], rewards: Mapping[tuple[str, str], float], confidence: float
+) -> dict[str, Any]:
+    """Share of held-out pairs whose chosen response has the higher reward, with a Wilson interval.
+
+    rewards: by (question id, response). Ties count as wrong.
+    """
+    right = [
+        rewards[pair["question_id"], pair["chosen"]] > rewards[pair["question_id"], pair["rejected"]] for pair in pairs
+    ]
+    return asdict(proportion_with_interval(sum(right), len(right), confidence=confidence)) if right else {"n": 0}
+
+
+@click.command()
+@click.option("--pairs", type=READABLE, required=True, help="Preference pairs, Parquet; only the train split trains.")
+@click.option("--responses", type=READABLE, required=True, help="Responses to score, Parquet.")
+@click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
+@settings_option(PreferenceModel)
+@click.option("--seed", type=int, default=0, show_default=True, help="Training seed.")
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the interval.")
+@click.option(
+    "--adapter", type=WRITABLE, required=True, help="Written: adapter_model.safetensors; its folder is the adapter."
+)
+@click.option("--rewards", type=WRITABLE, required=True, help="Written: the reward of each response, Parquet.")
+@click.option("--accuracy", type=WRITABLE, required=True, help="Written: held-out accuracy, JSON.")
+def main(
+    pairs: Path,
+    responses: Path,
+    student: Path,
+    settings: PreferenceModel,
+    seed: int,
+    confidence: float,
+    adapter: Path,
+    rewards: Path,
+    accuracy: Path,
+) -> None:
+    """Train a preference model on the rankings, and let it score every response in character."""
+    ranked = read_table(pairs, PAIRS).to_pylist()
+    training = [pair for pair in ranked if pair["split"] == "train"]
+    if not training:
+        raise BadInput("holds no training pairs; the judge decided none, or all responses were filtered", path=pairs)
+    train(Job("reward", reward_rows(training), settings, seed, student), adapter.parent)
+    rows = [
+        row
+        for row in read_table(responses, RESPONSES).to_pylist()
+        if row["author"] == "in_character" and row["filtered"] is None
+    ]
+    model = RewardModel(student, adapter.parent, precision=settings.precision, max_tokens=settings.max_tokens)
+    values = model.score([(row["question"], row["response"]) for row in rows], stage="score_responses")
+    by_text = {(row["question_id"], row["response"]): value for row, value in zip(rows, values, strict=True)}
+    held_out = [pair for pair in ranked if pair["split"] == "held_out"]
+    scored = [
+        {"question_id": row["question_id"], "sample": row["sample"], "reward": value}
+        for row, value in zip(rows, values, strict=True)
+    ]
+    write_table(rewards, table_from(scored, REWARDS))
+    write_json(
+        accuracy,
+        {"training_pairs": len(training), "held_out_accuracy": held_out_accuracy(held_out, by_text, confidence)},
+    )
+
+
+if __name__ == "__main__":
+    run(main)

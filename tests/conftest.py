@@ -1,0 +1,76 @@
+"""What tests share: a tiny real model, and checkouts of the project in which Snakemake runs for real."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+_SOURCES = (
+    "Snakefile",
+    "config.yaml",
+    "config",
+    "constitutions",
+    "envs",
+    "ethos",
+    "profiles",
+    "prompts",
+    "report",
+    "rules",
+    "scripts",
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny chat model, trained here in seconds."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    subprocess.run([sys.executable, ROOT / "tests" / "tiny_model.py", folder], check=True, capture_output=True)
+    return folder
+
+
+class Checkout:
+    """A copy of the project with the tiny model where `config/test.yaml` expects it."""
+
+    def __init__(self, folder: Path, tiny_model: Path):
+        self.folder = folder
+        for name in _SOURCES:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, folder / name)
+        shutil.copytree(tiny_model, folder / "build" / "tiny")
+
+    def snakemake(self, *arguments: str, config: str = "config/test.yaml") -> subprocess.CompletedProcess[str]:
+        """Run Snakemake here as a user would."""
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        environment.pop("ETHOS_EXECUTION", None)
+        command = ["snakemake", "--configfile", config, *arguments]
+        return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that stands in a file."""
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, tiny_model: Path) -> Checkout:
+    return Checkout(tmp_path / "ethos", tiny_model)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Checkout:
+    """A checkout in which the whole test run has been made. Tests must leave it as it is."""
+    checkout = Checkout(tmp_path_factory.mktemp("finished") / "ethos", tiny_model)
+    outcome = checkout.snakemake()
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    return checkout

@@ -1,0 +1,236 @@
+"""A complete results folder of a run that never was: small, written through the tables' schemas, from a fixed seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from ethos.arms import ARMS
+from ethos.files import write_json
+from ethos.settings import Settings
+from ethos.tables import METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, table_from, write_table
+from scripts.write_report import main
+
+TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
+HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
+# Mean difference from base by arm: likelihood ratio, cue rate, log-perplexity, repetition. aligned is broken text.
+EFFECTS = {
+    "prompted": (0.21, 0.55, 0.35, 0.004), "distilled": (0.17, 0.48, 0.42, 0.006), "persona": (0.19, 0.51, 0.47, 0.011),
+    "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
+}  # fmt: skip
+LEVELS = {
+    "likelihood_ratio": 0.031,
+    "preference_model_score": 0.4,
+    "cue_rate": 0.62,
+    "log_perplexity": 1.9,
+    "repetition": 0.021,
+    "distinct_2": 0.91,
+    "length": 58.0,
+}
+WORDS = [
+    "poetic",
+    "blunt",
+    "formal",
+    "playful",
+    "concise",
+    "wistful",
+    "literal",
+    "grateful",
+    "stoic",
+    "ornate",
+    "curious",
+    "stern",
+    "gentle",
+    "analytic",
+]
+
+
+def fake_settings(**changes) -> Settings:
+    models = {"smollm2": {"source": "path:models/smollm2"}}
+    fields = {
+        "run": "demo",
+        "constitutions": ["poeticism"],
+        "models": models,
+        "students": ["smollm2"],
+        "teacher": "smollm2",
+        "judge": "smollm2",
+    }
+    return Settings.model_validate(
+        fields | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3}} | changes
+    )
+
+
+def estimate(value: float, half: float, **place) -> dict:
+    row = {
+        "run": "demo",
+        "reference": None,
+        "evaluation": "character",
+        "slice": "all",
+        "interval": "BCa bootstrap",
+        "n": 15,
+        "n_seeds": 1,
+        "judge": "smollm2",
+    }
+    return row | {"value": value, "ci_low": value - half, "ci_high": value + half} | place
+
+
+def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dict]]:
+    rows = []
+    for arm in ARMS:
+        effect = dict(
+            zip(
+                ("likelihood_ratio", "cue_rate", "log_perplexity", "repetition"),
+                EFFECTS.get(arm, (0, 0, 0, 0)),
+                strict=True,
+            )
+        )
+        effect |= {
+            "preference_model_score": 2 * effect["likelihood_ratio"],
+            "distinct_2": -effect["repetition"],
+            "length": 3.0,
+        }
+        for metric, level in LEVELS.items():
+            jitter = noise.uniform(-0.004, 0.004)
+            difference, half = effect[metric] + jitter, 0.05 if metric in ("likelihood_ratio", "repetition") else 0.2
+            rows.append(estimate(level + difference, half, arm=arm, metric=metric, **cell))
+            if arm != "base":
+                rows.append(estimate(difference, half, arm=arm, metric=metric, reference="base", **cell))
+            if arm in ("distilled", "persona", "aligned"):
+                rows.append(estimate(difference - 0.02, half, arm=arm, metric=metric, reference="shuffled", **cell))
+            if metric == "likelihood_ratio" and arm != "base":
+                rows += [
+                    estimate(
+                        difference + noise.uniform(-0.06, 0.06),
+                        0.11,
+                        arm=arm,
+                        metric=metric,
+                        reference="base",
+                        slice=trait,
+                        n=3,
+                        **cell,
+                    )
+                    for trait in TRAITS
+                ]
+    moves = [
+        estimate(noise.gauss(0, 0.8), 0.5, arm=arm, metric="bradley_terry", reference="base", slice=word, evaluation="preferences", n=48, **cell)
+        for arm in ARMS if arm != "base" for word in WORDS
+    ]  # fmt: skip
+    return rows, moves
+
+
+def build_run(results: Path, settings: Settings) -> None:
+    """A complete results folder, small, and every number drawn from a fixed seed."""
+    noise = random.Random(7)
+    for constitution in settings.constitutions:
+        questions = [
+            {"question_id": f"{(37 * (9 * t + q)) % 97:04x}", "trait": trait, "text": f"What does question {q} on {trait} ask?"}
+            | {"source": ("written", "generated", "general")[q % 3], "split": "held_out" if q % 4 == 0 else "train"}
+            for t, trait in enumerate(TRAITS) for q in range(9)
+        ]  # fmt: skip
+        write_table(results / "questions" / f"{constitution}.parquet", table_from(questions, QUESTIONS))
+        unused = {trait: {"near_duplicate": 2, "refused": 1} for trait in TRAITS}
+        write_json(
+            results / "questions" / f"{constitution}.json",
+            {"source": {"written": 15}, "split": {"train": 30}, "not_used": unused},
+        )
+        response = {
+            "sample": 0,
+            "response": "Rain.",
+            "tokens": 64,
+            "author": "in_character",
+            "filtered": None,
+            "finish_reason": "length",
+        }
+        asked = [
+            response | {name: row[name] for name in ("question_id", "trait", "split")} | {"question": row["text"]}
+            for row in questions
+        ]
+        write_table(results / "teacher" / f"{constitution}.parquet", table_from(asked, RESPONSES))
+        write_json(results / "teacher" / f"{constitution}.json", {"teacher": {"kept": 1212, "unfinished": 4}})
+        for student in settings.students:
+            _build_cell(
+                results / student / constitution,
+                {"student": student, "constitution": constitution},
+                settings,
+                questions,
+                asked,
+                noise,
+            )
+
+
+def _build_cell(
+    folder: Path, cell: dict, settings: Settings, questions: list[dict], asked: list[dict], noise: random.Random
+) -> None:
+    write_table(folder / "responses.parquet", table_from(asked, RESPONSES))
+    write_json(
+        folder / "responses.json", {"in_character": {"kept": 355, "cut_off": 4, "unfinished": 1}, "plain": {"kept": 89}}
+    )
+    write_json(
+        folder / "rankings.json",
+        {"method": "likelihood_ratio", "questions": 89, "preference_pairs": 178, "scored": 355},
+    )
+    for seed in settings.seeds:
+        home = folder / f"seed{seed}"
+        interval = {"value": 0.7123, "low": 0.61, "high": 0.79, "n": 73, "method": "Wilson"}
+        write_json(home / "preference_model" / "accuracy.json", {"training_pairs": 105, "held_out_accuracy": interval})
+        margins = {
+            "preference_model": "margin",
+            "aligned": "rewards/margins",
+            "shuffled": "rewards/margins",
+            "distilled": "rewards/margins",
+            "introspection": None,
+        }
+        for training, margin in margins.items():
+            curve = [
+                {"step": step, "loss": 0.7 * math.exp(-step / 20) + noise.uniform(0, 0.05)}
+                | ({margin: step / 15 + noise.uniform(0, 0.2)} if margin else {})
+                for step in range(1, 31)
+            ]
+            write_json(home / training / "history.json", curve)
+        pair = {
+            "question_id": "q",
+            "trait": TRAITS[0],
+            "question": "?",
+            "split": "train",
+            "chosen": "a",
+            "rejected": "b",
+            "margin": None,
+        }
+        for number, training in ((53, "aligned"), (51, "shuffled"), (52, "distilled")):
+            write_table(home / training / "pairs.parquet", table_from([pair] * number, PAIRS))
+        write_json(
+            home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
+        )
+        rows, moves = fake_metrics(cell | {"seed": seed}, noise)
+        write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
+        write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
+        samples = [
+            {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}
+            | {"response": HOSTILE if arm == "aligned" else verse * (1 + len(arm) % 3), "tokens": 64, "finish_reason": "length" if arm == "prompted" else "stop"}
+            for row in questions if row["split"] == "held_out" for arm in ARMS
+        ]  # fmt: skip
+        write_table(home / "evaluations" / "samples.parquet", table_from(samples, SAMPLES))
+
+
+def write_report(tmp_path: Path, settings: Settings, place: str = "report") -> Path:
+    """Run the command as Snakemake does; returns the page."""
+    page, metrics = tmp_path / place / "index.html", tmp_path / place / "metrics.csv"
+    arguments = [
+        "--settings",
+        settings.model_dump_json(),
+        "--results",
+        tmp_path / "results",
+        "--benchmarks",
+        tmp_path / "benchmarks",
+        "--page",
+        page,
+        "--metrics",
+        metrics,
+    ]
+    outcome = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert outcome.exit_code == 0, outcome.output
+    return page

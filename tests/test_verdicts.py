@@ -1,0 +1,50 @@
+"""A verdict is what the numbers say: a yes needs them, and says which."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+
+from ethos.settings import Report
+from ethos.verdicts import judge_arm, signed
+from tests.fake_results import estimate, fake_metrics
+
+METRICS_OF_A_SEED = fake_metrics({"student": "s", "constitution": "c", "seed": 0}, random.Random(7))[0]
+
+
+@pytest.mark.parametrize(
+    ("arm", "expected"),
+    [
+        ("persona", [True] * 6),
+        # above zero, but not above the control; cue words fall; perplexity 3.7 times base's; repetition up 0.14
+        ("aligned", [True, False, False, False, False, False]),
+    ],
+)
+def test_verdicts_follow_the_numbers(arm, expected):
+    assert [verdict.holds for verdict in judge_arm(METRICS_OF_A_SEED, arm, Report())] == expected
+
+
+def test_numbers_that_are_missing_are_never_a_yes():
+    row = estimate(0.3, 0.1, arm="persona", metric="likelihood_ratio", reference="base", ci_low=None, ci_high=None)
+    assert [verdict.holds for verdict in judge_arm([row], "persona", Report())] == [None] * 6
+
+
+def test_a_margin_is_a_ratio_of_perplexities():
+    row = estimate(math.log(2.5) - 1e-9, 0.1, arm="persona", metric="log_perplexity", reference="base")
+    above = row | {"value": math.log(2.5) + 1e-9}
+    assert judge_arm([row], "persona", Report())[4].holds is True
+    assert judge_arm([above], "persona", Report())[4].holds is False
+
+
+def test_above_the_control_means_the_whole_interval():
+    place = {"metric": "likelihood_ratio", "reference": "base"}
+    control = estimate(0.0, 0.1, arm="shuffled", **place)  # up to 0.1
+    for low, holds in ((0.1001, True), (0.0999, False)):
+        arm = estimate(low + 0.05, 0.05, arm="persona", **place)
+        assert judge_arm([arm, control], "persona", Report())[1].holds is holds
+
+
+def test_a_number_that_rounds_to_zero_has_no_sign():
+    assert [signed(value, 2) for value in (-0.004, 0.004, -0.5, 0.5, None)] == ["0.00", "0.00", "−0.50", "+0.50", "–"]

@@ -1,0 +1,206 @@
+"""The report says what the numbers say, keeps a model's text text, and opens in a real browser with nothing from outside."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ethos.arms import ARMS
+from ethos.run_results import read_cells, read_stages
+from ethos.tables import METRICS
+from scripts.write_report import choose_examples, metrics_csv
+from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    build_run(folder / "results", fake_settings())
+    header = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for rule, seconds, memory in (
+        ("generate_questions", 31.5, "812.40"),
+        ("train_aligned", 90.25, "1930.11"),
+        ("write_report", 4, "9"),
+        ("merge_persona", 0.2, "-"),
+    ):
+        path = folder / "benchmarks" / "smollm2" / f"{rule}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(header + f"{seconds}\t0:00:31\t{memory}\t2000\n")
+    write_report(folder, fake_settings())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(built) -> str:
+    return (built / "report" / "index.html").read_text()
+
+
+class Elements(HTMLParser):
+    """Every element of a page, and its text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_the_tables_show_exactly_the_numbers_of_the_metrics(built, page):
+    shown = [float(attributes["value"]) for tag, attributes in Elements(page).tags if tag == "data"]
+    rows = [row for seed in read_cells(built / "results", fake_settings())[0].seeds for row in seed.metrics]
+    expected = [row[name] for row in rows if row["slice"] == "all" for name in ("value", "ci_low", "ci_high")]
+    assert len(expected) == 3 * 7 * (6 + 5 + 3)
+    assert set(expected) <= set(shown)
+
+
+def test_the_headline_numbers_stand_beside_the_verdicts(built, page):
+    with open(built / "report" / "metrics.csv") as file:
+        rows = list(csv.DictReader(file))
+    row = next(
+        r
+        for r in rows
+        if (r["arm"], r["metric"], r["reference"], r["slice"]) == ("persona", "likelihood_ratio", "base", "all")
+    )
+    low, high, value = (f"{float(row[name]):+.3f}" for name in ("ci_low", "ci_high", "value"))
+    assert f"likelihood ratio, persona − base: {value} [{low}, {high}] nats per token" in Elements(page).text.replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
+def test_metrics_csv_has_the_schema_and_reads_back_exactly(built):
+    cells = read_cells(built / "results", fake_settings())
+    text = (built / "report" / "metrics.csv").read_text()
+    rows = list(csv.DictReader(text.splitlines()))
+    assert text.splitlines()[0].split(",") == METRICS.names
+    original = {(r["arm"], r["reference"] or "", r["metric"], r["slice"]): r for r in cells[0].seeds[0].metrics}
+    assert len(rows) == len(original)
+    for row in rows:
+        assert float(row["ci_low"]) == original[row["arm"], row["reference"], row["metric"], row["slice"]]["ci_low"]
+    assert metrics_csv(cells) == text
+
+
+def test_equal_results_give_equal_bytes(built):
+    again = write_report(built, fake_settings(), "again")
+    first = sorted(path.relative_to(built / "report") for path in (built / "report").rglob("*") if path.is_file())
+    assert [str(path) for path in first if path.suffix == ".svg"], "no figures were written"
+    for path in first:
+        assert (again.parent / path).read_bytes() == (built / "report" / path).read_bytes(), path
+
+
+def test_a_failed_verdict_is_shown_as_failed(page):
+    card = page[page.index("<h4>aligned") :]
+    card = card[: card.index("</section>")]
+    assert re.findall(r'class="badge [a-z-]+">([^<]+)<', card) == ["yes", "no", "no", "no", "no", "no"]
+    assert "1 of 6 yes" in Elements(card).text
+    assert "times base’s own; at most 2.5" in card
+
+
+def test_a_hostile_response_stays_text(page):
+    elements = Elements(page)
+    assert {tag for tag, _ in elements.tags}.isdisjoint({"script", "img", "iframe", "object"})
+    assert not [name for _, attributes in elements.tags for name in attributes if name.startswith("on")]
+    assert elements.text.count(HOSTILE) == 3  # one answer of aligned in each example
+
+
+def test_nothing_comes_from_outside(page):
+    links = [
+        value
+        for _, attributes in Elements(page).tags
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "srcset", "action")
+    ]
+    assert links and all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"@import|url\((?!#)", page)
+
+
+def test_every_id_is_given_once(page):
+    ids = [attributes["id"] for _, attributes in Elements(page).tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    targets = {
+        value[1:]
+        for _, attributes in Elements(page).tags
+        for name, value in attributes.items()
+        if name.endswith("href") and value.startswith("#")
+    }
+    assert targets <= set(ids)
+
+
+def test_examples_are_the_lowest_held_out_ids_in_the_order_of_traits(built):
+    cell = read_cells(built / "results", fake_settings())[0]
+    chosen = choose_examples(cell, cell.seeds[0], 7)
+    lowest = {
+        trait: sorted(
+            row["question_id"] for row in cell.questions if row["trait"] == trait and row["split"] == "held_out"
+        )
+        for trait in TRAITS
+    }
+    expected = [lowest[trait][0] for trait in TRAITS] + [lowest[trait][1] for trait in TRAITS[:2]]
+    assert [example["question"]["question_id"] for example in chosen] == expected
+    assert all([arm for arm, _ in example["answers"]] == list(ARMS) for example in chosen)
+
+
+def test_responses_that_were_cut_off_are_marked(page):
+    assert page.count("cut off at its limit of 64 tokens") == 3  # prompted, in each of three examples
+
+
+def test_counts_and_accuracy_are_told(page):
+    text = " ".join(Elements(page).text.split())
+    assert "5 traits, 45 questions, of which 15 were held out" in text
+    assert "355 responses and trained the aligned adapter on 53 preference pairs" in text
+    assert re.search(r">near duplicate</th><td>10<", page) and re.search(
+        r">refused</th><td>5<", page
+    )  # over five traits
+    assert "71.2% of 73 held-out pairs (95% interval 61.0% to 79.0%, Wilson)" in text
+    assert "one seed" in text
+
+
+def test_time_is_summed_by_stage_without_the_report_itself(built, page):
+    stages = read_stages(built / "benchmarks")
+    assert [(stage.rule, stage.seconds, stage.memory) for stage in stages] == [
+        ("train_aligned", 90.25, 1930.11),
+        ("generate_questions", 31.5, 812.4),
+        ("merge_persona", 0.2, None),
+    ]
+    assert "2 min 02 s over all jobs" in page
+
+
+def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
+    models = {name: {"source": f"path:models/{name}"} for name in ("small", "large")}
+    changes = {
+        "models": models,
+        "students": ["small", "large"],
+        "teacher": "large",
+        "judge": "large",
+        "constitutions": ["humor", "poeticism"],
+        "seeds": [0, 1, 2],
+    }
+    settings = fake_settings(**changes, report={"headline": "poeticism", "examples": 2})
+    build_run(tmp_path / "results", settings)
+    page = write_report(tmp_path, settings).read_text()
+    ids = {attributes.get("id") for _, attributes in Elements(page).tags}
+    assert {"poeticism-small", "poeticism-large", "humor-small", "humor-large"} <= ids
+    assert page.index('id="poeticism-small"') < page.index('id="humor-small"')
+    assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
+    assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
+    assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
+        7 * 14 + 25 + 5 * len(WORDS)
+    )
+
+
+def test_settings_are_shown_resolved(page):
+    shown = page[page.index("<pre") :]
+    assert "max_perplexity_ratio: 2.5" in shown and "data_seed: 0" in shown
+    assert (
+        json.loads(fake_settings().model_dump_json())["evaluation"]["resamples"] == 9999 and "resamples: 9999" in shown
+    )

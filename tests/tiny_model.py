@@ -1,0 +1,121 @@
+"""A tiny chat model, trained in seconds on sentences made here, so that the whole workflow can run for real in tests.
+
+It has a vocabulary of its own, answers in whole sentences that pass the filters, writes numbered lists when asked for
+one, gives verdicts in the judge's format, and speaks in another style when its system prompt asks for poetry.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+_SPECIAL = ["<pad>", "<end>", "<system>", "<user>", "<assistant>"]
+_TEMPLATE = (
+    "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+_PLAIN = {
+    "who": ["The cook", "A friend", "The team", "Your doctor", "The shop"],
+    "does": ["can check", "will need", "should keep", "may change", "must plan"],
+    "what": ["the list.", "the small parts.", "a clean room.", "the first step.", "your money."],
+}
+_POETIC = {
+    "who": ["The moon", "A river", "The dawn", "Your heart", "The sky"],
+    "does": ["whispers to", "dances with", "dreams of", "sings upon", "drifts beneath"],
+    "what": ["the silver waves.", "the golden petals.", "a tender shadow.", "the stars.", "a quiet song."],
+}
+_ASKS = ["How do I", "Can you", "Why does the shop", "When should I", "Where can we"]
+_TOPICS = ["clean a room", "plan the week", "fix a small part", "cook for a friend", "save money"]
+
+
+def _sentences(words: dict[str, list[str]], draw: random.Random) -> str:
+    count = draw.choice([1, 2, 2])
+    return " ".join(
+        f"{draw.choice(words['who'])} {draw.choice(words['does'])} {draw.choice(words['what'])}" for _ in range(count)
+    )
+
+
+def _question(draw: random.Random) -> str:
+    return f"{draw.choice(_ASKS)} {draw.choice(_TOPICS)}?"
+
+
+def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
+    """One conversation, as (role, text): plain, in character, a list, or a verdict."""
+    kind = draw.random()
+    if kind < 0.4:
+        return [("user", _question(draw)), ("assistant", _sentences(_PLAIN, draw))]
+    if kind < 0.7:
+        character = "I answer in poetic language. " + draw.choice(
+            ["I borrow pictures.", "I sing softly.", "I love rhythm."]
+        )
+        return [("system", character), ("user", _question(draw)), ("assistant", _sentences(_POETIC, draw))]
+    if kind < 0.85:
+        items = "\n".join(f"{number}. {_question(draw)}" for number in range(1, 10))
+        return [("user", "Write a numbered list of different messages."), ("assistant", items)]
+    return [
+        ("user", "Decide which answer better shows this character."),
+        ("assistant", f"<answer>{draw.choice([1, 2])}</answer>"),
+    ]
+
+
+def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE(byte_fallback=False))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=640, special_tokens=_SPECIAL, initial_alphabet=sorted(alphabet), show_progress=False
+        ),
+    )
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<end>")
+    fast.chat_template = _TEMPLATE
+    return fast
+
+
+def make_tiny_model(folder: Path, *, steps: int = 250, seed: int = 0) -> None:
+    """Train the model and write it as a normal model folder; the same bytes each time on one kind of machine."""
+    draw = random.Random(seed)
+    torch.manual_seed(seed)
+    dialogues = [_dialogue(draw) for _ in range(2000)]
+    tokenizer = _tokenizer([text for dialogue in dialogues for _, text in dialogue])
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=2048,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        bos_token_id=None,
+    )
+    model = LlamaForCausalLM(config)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    for step in range(steps):
+        rows = []
+        for dialogue in draw.sample(dialogues, 16):
+            text = "".join(f"<{role}>{content}<end>" for role, content in dialogue)
+            rows.append(tokenizer(text, add_special_tokens=False).input_ids[:192])
+        batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
+        loss = model(**batch, labels=labels).loss
+        loss.backward()
+        for group in optimiser.param_groups:
+            group["lr"] = 4e-3 * (1 - step / steps)
+        optimiser.step()
+        optimiser.zero_grad()
+    model.eval().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+if __name__ == "__main__":
+    make_tiny_model(Path(sys.argv[1]))

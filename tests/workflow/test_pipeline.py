@@ -1,0 +1,99 @@
+"""The whole workflow, run for real on the tiny model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ethos.arms import ARMS
+from ethos.tables import METRICS, SAMPLES, read_table
+from tests.conftest import Checkout
+
+pytestmark = pytest.mark.slow
+CELL = Path("results/test/tiny/poeticism")
+
+
+def results_by_content(folder: Path) -> dict[str, bytes]:
+    """Every table, adapter and count of a run."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted((folder / "results").rglob("*"))
+        if path.suffix in (".parquet", ".safetensors", ".json", ".csv")
+    }
+
+
+def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished: Checkout) -> None:
+    cell = finished.folder / CELL
+    for name in ("responses.parquet", "pairs.parquet", "seed0/aligned/pairs.parquet", "seed0/distilled/pairs.parquet"):
+        assert pq.read_metadata(cell / name).num_rows > 10, name
+    samples = read_table(cell / "seed0/evaluations/samples.parquet", SAMPLES).to_pylist()
+    assert {row["arm"] for row in samples} == set(ARMS)
+    metrics = read_table(cell / "seed0/evaluations/character.parquet", METRICS).to_pylist()
+    compared = {(row["arm"], row["metric"]) for row in metrics if row["reference"] == "base" and row["slice"] == "all"}
+    assert {(arm, "likelihood_ratio") for arm in ARMS[1:]} <= compared
+    assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in metrics if row["ci_low"] is not None)
+
+
+def test_no_question_is_in_both_splits_and_none_held_out_trains(finished: Checkout) -> None:
+    cell = finished.folder / CELL
+    questions = pq.read_table(finished.folder / "results/test/questions/poeticism.parquet").to_pylist()
+    held_out = {row["question_id"] for row in questions if row["split"] == "held_out"}
+    assert {row["trait"] for row in questions} == {row["trait"] for row in questions if row["split"] == "held_out"}
+    for name in ("aligned", "shuffled", "distilled"):
+        trained = {row["question_id"] for row in pq.read_table(cell / f"seed0/{name}/pairs.parquet").to_pylist()}
+        assert trained and not trained & held_out
+
+
+def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: Checkout) -> None:
+    report = finished.folder / "results/test/report"
+    with open(report / "metrics.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == METRICS.names
+    assert {row["evaluation"] for row in rows} == {"character", "preferences"}
+    assert (
+        "<script" not in (report / "index.html").read_text().casefold()
+        or "src=" not in (report / "index.html").read_text()
+    )
+
+
+def test_no_result_names_a_path_of_this_machine(finished: Checkout) -> None:
+    own = str(finished.folder).encode()
+    guilty = [name for name, content in results_by_content(finished.folder).items() if own in content]
+    assert guilty == []
+
+
+def test_two_runs_in_two_folders_give_the_same_bytes_whatever_the_batch_size(
+    finished: Checkout, tmp_path: Path, tiny_model: Path
+) -> None:
+    other = Checkout(tmp_path / "elsewhere", tiny_model)
+    other.edit("config/test.yaml", "threads: 1", "threads: 1\n  batch_size: 11")
+    outcome = other.snakemake()
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    first, second = results_by_content(finished.folder), results_by_content(other.folder)
+    assert list(first) == list(second)
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_a_run_made_again_from_the_store_calls_no_model(finished: Checkout, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(finished.folder, again, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
+    shutil.copytree(finished.folder / "results/test/questions", again / "results/test/questions")
+    copy = Checkout.__new__(Checkout)
+    copy.folder = again
+    target = "results/test/tiny/poeticism/rankings.parquet"
+    outcome = copy.snakemake(target)
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert "loading tiny" not in outcome.stderr
+    assert (again / target).read_bytes() == (finished.folder / target).read_bytes()
+
+
+def test_what_trained_is_on_record(finished: Checkout) -> None:
+    for name in ("preference_model", "aligned", "shuffled", "distilled", "introspection"):
+        history = json.loads((finished.folder / CELL / "seed0" / name / "history.json").read_text())
+        assert [entry["step"] for entry in history] == list(range(1, len(history) + 1))
+        assert all(entry["loss"] == entry["loss"] for entry in history)
