@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -30,12 +31,13 @@ def one_line_errors(command: Callable) -> Callable:
             print(f"error: {error}", file=sys.stderr)
         except OSError as error:
             # A full disk or a folder without write permission is the user's to mend, not a defect.
-            if error.filename is None:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):  # while writing: the system names no file
+                print(f"error: {os.strerror(error.errno)}; free some space and run again", file=sys.stderr)
+            elif error.filename is None:
                 raise
-            print(
-                f"error: {error.filename}: {os.strerror(error.errno or 0)}; check the path, its permissions and the space left",
-                file=sys.stderr,
-            )
+            else:
+                reason = os.strerror(error.errno or 0)
+                print(f"error: {error.filename}: {reason}; check the path and its permissions", file=sys.stderr)
         raise SystemExit(1)
 
     return wrapped

@@ -9,6 +9,8 @@ from pathlib import Path
 from ethos.files import canonical_json, sha256_of_text
 
 _ROOT = Path(__file__).resolve().parent.parent
+# The functions by which code names a prompt, and the suffix of its file.
+_PROMPT_SUFFIX = {"render_prompt": ".jinja", "prompt_lines": ".txt"}
 
 
 @cache
@@ -25,16 +27,19 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...], tuple[str, ...]]:
             modules.add(_ROOT / Path(*node.module.split(".")).with_suffix(".py"))
         elif isinstance(node, ast.Import):
             modules |= {_ROOT / Path(*name.name.split(".")).with_suffix(".py") for name in node.names}
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("render_prompt", "prompt_lines")
-        ):
-            if node.args and isinstance(node.args[0], ast.Constant):
-                prompts.add(f"{node.args[0].value}.{'jinja' if node.func.id == 'render_prompt' else 'txt'}")
+        elif isinstance(node, ast.Call):
+            prompts |= _named_prompt(node)
         _drop_docstring(node)
     meaning = ast.dump(tree, include_attributes=False)
     return meaning, tuple(sorted(path for path in modules if path.is_file())), tuple(sorted(prompts))
+
+
+def _named_prompt(call: ast.Call) -> set[str]:
+    """The prompt that a call names by a literal, if it does."""
+    match call:
+        case ast.Call(func=ast.Name(id=function), args=[ast.Constant(value=name), *_]) if function in _PROMPT_SUFFIX:
+            return {f"{name}{_PROMPT_SUFFIX[function]}"}
+    return set()
 
 
 def _drop_docstring(node: ast.AST) -> None:
@@ -56,6 +61,11 @@ def _reach(path: Path) -> tuple[Path, ...]:
             seen.add(file)
             waiting += _parsed(file)[1]
     return tuple(sorted(seen))
+
+
+def file_fingerprint(path: Path) -> str:
+    """Changes with the behaviour of one file, whatever it imports."""
+    return sha256_of_text(_parsed(path.resolve())[0])[:16]
 
 
 @cache

@@ -12,7 +12,9 @@ from ethos.stored_engine import StoredEngine
 
 _ENDINGS = ".!?…"
 _CLOSERS = "\"'”’)]*_"
-_SENTENCE = re.compile(rf".*[{re.escape(_ENDINGS)}][{re.escape(_CLOSERS)}]*(?=\s|$)", re.DOTALL)
+# A number before a full stop is that of a list's next item, whose text was cut off.
+_FULL_STOP = r"(?<!\s\d)(?<!\s\d\d)(?<!^\d)(?<!^\d\d)\."
+_SENTENCE = re.compile(rf".*(?:{_FULL_STOP}|[!?…])[{re.escape(_CLOSERS)}]*(?=\s|$)", re.DOTALL)
 
 
 def usable_text(completion: Completion, *, cut_off: str) -> tuple[str, str | None]:

@@ -24,8 +24,7 @@ class RewardModel:
         import torch
         from peft import PeftModel
 
-        from ethos.training import load_reward_base
-        from ethos.transformers_engine import load_tokenizer
+        from ethos.loading import load_reward_base, load_tokenizer
 
         self.max_tokens = max_tokens
         self.device = device()

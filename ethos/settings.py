@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ethos.engine import Sampling
-from ethos.yaml_file import YamlFile, parse_value
+from ethos.yaml_file import FieldError, YamlFile, parse_value
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Precision = Literal["float32", "bfloat16"]
@@ -206,7 +206,7 @@ class Report(Section):
     )
     examples: int = Field(6, ge=1, description="Held-out questions shown with all arms side by side.")
     max_perplexity_ratio: float = Field(
-        2.5, gt=1, description="Fluency margin: an arm's perplexity under base, at most this many times base's own."
+        2.0, gt=1, description="Fluency margin: an arm's perplexity under base, at most this many times base's own."
     )
     max_repetition_increase: float = Field(
         0.05, ge=0, description="Fluency margin: rise over base in the share of repeated four-word sequences."
@@ -255,19 +255,19 @@ class Settings(Section):
     def _names_exist(self) -> Settings:
         for role in ("teacher", "judge"):
             self._require_model(getattr(self, role), role)
-        for student in self.students:
-            self._require_model(student, "students")
+        for number, student in enumerate(self.students):
+            self._require_model(student, "students", number)
         for field in ("constitutions", "students", "seeds"):
             values = getattr(self, field)
             if len(set(values)) < len(values):
-                raise ValueError(f"`{field}` names one twice; keep one")
+                raise FieldError("names one twice; keep one", field)
         if self.report.headline and self.report.headline not in self.constitutions:
-            raise ValueError(f"`report.headline` {self.report.headline!r} is not one of `constitutions`")
+            raise FieldError(f"{self.report.headline!r} is not one of `constitutions`", "report", "headline")
         return self
 
-    def _require_model(self, name: str, role: str) -> None:
+    def _require_model(self, name: str, *location: str | int) -> None:
         if name not in self.models:
-            raise ValueError(f"`{role}` names {name!r}, which is not in `models`; known: {', '.join(self.models)}")
+            raise FieldError(f"{name!r} is not one of `models`; known: {', '.join(self.models)}", *location)
 
     @property
     def headline(self) -> str:

@@ -73,7 +73,7 @@ class SegmentWriter:
             return
         if self.file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = open(self.path, "xb")
+            self.file = open(self.path, "xb")  # noqa: SIM115 - it stays open until the block of this writer ends
         self.file.write(b"\n".join(self.waiting) + b"\n")
         self.file.flush()
         os.fsync(self.file.fileno())

@@ -104,4 +104,7 @@ def read_table(path: Path, schema: pa.Schema) -> pa.Table:
             f"has other columns than expected (missing: {', '.join(missing) or 'none'}); delete it and run again",
             path=path,
         )
-    return table.cast(schema)
+    try:
+        return table.cast(schema)
+    except pa.ArrowException as error:
+        raise BadInput(f"has other columns than expected ({error}); delete it and run again", path=path) from None

@@ -23,25 +23,30 @@ class StageTime:
 def stage_times(folder: Path, run: str) -> list[StageTime]:
     """The stages of a run and the preparation of its models, in the order in which they ended.
 
-    Raises BadInput when there is none.
+    Raises BadInput when there is none, or when a file is no benchmark.
     """
     files = sorted(
         [*folder.glob(f"{run}/**/*.tsv"), *folder.glob("models/**/*.tsv")], key=lambda path: path.stat().st_mtime
     )
     stages: dict[str, StageTime] = {}
     for path in files:
-        with open(path, newline="") as file:
-            rows = list(csv.DictReader(file, delimiter="\t"))
+        try:
+            seconds, memory = _measured(path)
+        except (KeyError, TypeError, ValueError):
+            raise BadInput("is not a benchmark of Snakemake; delete it", path=path) from None
         before = stages.get(path.stem, StageTime(path.stem, 0, 0.0, 0.0))
-        stages[path.stem] = StageTime(
-            path.stem,
-            before.jobs + 1,
-            before.seconds + sum(float(row["s"]) for row in rows),
-            max(before.memory, *(float(row["max_rss"]) if row["max_rss"] not in ("-", "NA") else 0.0 for row in rows)),
-        )
+        stages[path.stem] = StageTime(path.stem, before.jobs + 1, before.seconds + seconds, max(before.memory, memory))
     if not stages:
         raise BadInput(f"no benchmarks of a run named {run!r}; run snakemake first", path=folder)
     return list(stages.values())
+
+
+def _measured(path: Path) -> tuple[float, float]:
+    """Seconds and peak memory of one job; Snakemake has `-` or `NA` for the memory of one that was too short."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    memory = max(float(row["max_rss"]) if row["max_rss"] not in ("-", "NA") else 0.0 for row in rows)
+    return sum(float(row["s"]) for row in rows), memory
 
 
 def times_table(stages: list[StageTime]) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
-from ethos.fingerprint import code_fingerprint
+from ethos.fingerprint import file_fingerprint
 from ethos.models import adapter_identity, read_identity
 from ethos.progress import spell_seconds
 from ethos.settings import Training
@@ -48,7 +48,7 @@ class Job:
             "seed": self.seed,
             "base": facts["content"],
             "adapters": [adapter_identity(path) for path in self.adapters],
-            "code": code_fingerprint(Path(__file__)),
+            "code": [file_fingerprint(Path(__file__)), file_fingerprint(Path(__file__).with_name("loading.py"))],
             "libraries": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
         }
 
@@ -71,7 +71,7 @@ def _train(job: Job, folder: Path) -> None:
     from peft import LoraConfig
     from transformers import PrinterCallback
 
-    from ethos.transformers_engine import load_model, load_tokenizer
+    from ethos.loading import load_model, load_reward_base, load_tokenizer
 
     datasets.disable_progress_bars()
 
@@ -104,19 +104,6 @@ def _train(job: Job, folder: Path) -> None:
         trainer.train()
     save_adapter(trainer.model, folder)
     write_json(folder / "history.json", _history(trainer.state.log_history))
-
-
-def load_reward_base(folder: Path, dtype, seed: int):
-    """The prepared model with a fresh head of one output; `seed` decides the head."""
-    import transformers
-    from transformers import AutoModelForSequenceClassification
-
-    transformers.set_seed(seed)
-    transformers.logging.set_verbosity_error()  # it would report the missing head as if that were a surprise
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype, local_files_only=True)
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = model.config.eos_token_id
-    return model
 
 
 def _trainer(job: Job) -> Callable:

@@ -13,17 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import transformers
 from jinja2.exceptions import TemplateError
-from transformers import AttentionInterface, AutoModelForCausalLM, AutoTokenizer, DynamicCache
+from transformers import AttentionInterface, DynamicCache
 from transformers.cache_utils import Cache, CacheLayerMixin
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
+from ethos.loading import load_model, load_tokenizer
 from ethos.sampler import penalise_repetition, sample_tokens
-
-transformers.utils.logging.disable_progress_bar()  # our own lines say more, and read well in a log
 
 _BUCKET = 16  # tokens; prompts and responses are padded to a multiple of this
 # With fewer rows the matrix products of CPUs switch to kernels that round otherwise (seen with oneDNN: bf16 below 2
@@ -57,29 +55,6 @@ def _causal_mask(mask: torch.Tensor) -> torch.Tensor:
     order = torch.arange(mask.shape[1], device=mask.device)
     causal = (order[:, None] >= order) & mask.bool()[:, None, :]
     return (causal | (order[:, None] == order))[:, None]
-
-
-def load_tokenizer(folder: Path):
-    """The tokenizer of a prepared model, with a padding token."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def load_model(folder: Path, dtype: torch.dtype, *, adapters: Sequence[Path] = (), trust_remote_code: bool = False):
-    """A causal language model from a prepared folder, with LoRA adapters merged into its weights in order.
-
-    The sum is formed in float32 and rounded to `dtype` once an adapter; in float32 it is the adapter's own forward.
-    """
-    model = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=torch.float32 if adapters else dtype, local_files_only=True, trust_remote_code=trust_remote_code
-    )
-    for adapter in adapters:
-        from peft import PeftModel  # slow to import, and most engines have no adapter
-
-        model = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
-    return model.to(dtype).eval()
 
 
 def render(tokenizer, messages: Sequence[Message], *, prefill: str = "", generation_prompt: bool = True) -> str:
@@ -251,7 +226,10 @@ class TransformersEngine:
         ).logits[:, :-1]
         targets = ids[:, -kept:, None]
         # One row at a time: the float32 copy of all logits would be the peak of the memory.
-        chosen = [row.float().log_softmax(-1).gather(1, target)[:, 0].double() for row, target in zip(logits, targets)]
+        chosen = [
+            row.float().log_softmax(-1).gather(1, target)[:, 0].double()
+            for row, target in zip(logits, targets, strict=True)
+        ]
         return [
             Score(float(values[-len(response) :].sum()), len(response))
             for values, (_, response) in zip(chosen, texts, strict=True)

@@ -13,6 +13,24 @@ from pydantic import BaseModel, ValidationError
 from ethos.errors import BadInput
 
 
+class FieldError(ValueError):
+    """What a check of several fields raises, to name the one to mend by its location below the section."""
+
+    def __init__(self, message: str, *location: str | int):
+        super().__init__(message)
+        self.location = location
+
+
+class _Loader(yaml.SafeLoader):
+    """Tells the line of a value that looks like a date and is none, too."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
+
 class YamlFile:
     """A parsed YAML file: its `value`, and the line of any field in it."""
 
@@ -25,9 +43,12 @@ class YamlFile:
         except UnicodeDecodeError:
             raise BadInput("is not UTF-8 text; save it as UTF-8", path=path) from None
         try:
-            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._root = yaml.compose(text, Loader=_Loader)
             self._refuse_duplicate_keys(self._root)
-            self.value = yaml.safe_load(text)
+            self.value = yaml.load(text, Loader=_Loader)
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise BadInput("holds a control character; delete it", path=path, line=line) from None
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line = mark.line + 1 if mark else None
@@ -41,6 +62,8 @@ class YamlFile:
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    continue  # refused, with its line, when the value is made
                 if key.value in seen:
                     raise BadInput(
                         "is given twice; keep one", path=self.path, line=key.start_mark.line + 1, field=key.value
@@ -77,13 +100,20 @@ class YamlFile:
 
 
 def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
-    """Validate a value; `error_at(message, location)` makes the error (default: names the field alone)."""
+    """Validate a value; `error_at(message, location)` makes the error (default: names the field alone).
+
+    An unknown key is told before a missing one: it may be the missing one misspelt.
+    """
     error_at = error_at or (lambda message, location: BadInput(message, field=".".join(map(str, location))))
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        errors = error.errors(include_url=False)
+        first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
         location = [step for step in first["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, FieldError):
+            location += cause.location
         if first["type"] == "extra_forbidden":
             known = _known_fields(model, location[:-1])
             near = get_close_matches(str(location[-1]), known, n=1)

@@ -11,21 +11,21 @@ rule rank_responses:
         rankings="results/{run}/{student}/{constitution}/rankings.parquet",
         pairs="results/{run}/{student}/{constitution}/pairs.parquet",
         agreement="results/{run}/{student}/{constitution}/rankings.json",
+    log:
+        "logs/{run}/{student}/{constitution}/rank_responses.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/rank_responses.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("rankings"),
         seed=settings.data_seed,
         code=fingerprint_of("rank_responses"),
         prompts=prompts_of("rank_responses"),
-    log:
-        "logs/{run}/{student}/{constitution}/rank_responses.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/rank_responses.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/rank_responses.py"
         " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
@@ -42,21 +42,23 @@ rule train_preference_model:
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
+        config="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_config.json",
+        history="results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
         rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
         accuracy="results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
-    params:
-        settings=settings_of("preference_model"),
-        confidence=settings.evaluation.confidence,
-        code=fingerprint_of("train_preference_model"),
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_preference_model.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_preference_model.tsv"
+    conda:
+        "../envs/ethos.yaml"
     threads: model_threads
     resources:
         gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("preference_model"),
+        confidence=settings.evaluation.confidence,
+        code=fingerprint_of("train_preference_model"),
     shell:
         "python scripts/train_preference_model.py"
         " --pairs {input.pairs:q} --responses {input.responses:q} --student {input.student:q}"
@@ -73,19 +75,21 @@ rule train_aligned:
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
+        config="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_config.json",
+        history="results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
-    params:
-        settings=settings_of("alignment"),
-        code=fingerprint_of("train_aligned"),
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_aligned.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_aligned.tsv"
+    conda:
+        "../envs/ethos.yaml"
     threads: model_threads
     resources:
         gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("alignment"),
+        code=fingerprint_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
@@ -102,19 +106,21 @@ rule train_shuffled:
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
+        config="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_config.json",
+        history="results/{run}/{student}/{constitution}/seed{seed}/shuffled/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
-    params:
-        settings=settings_of("alignment"),
-        code=fingerprint_of("train_aligned"),
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_shuffled.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_shuffled.tsv"
+    conda:
+        "../envs/ethos.yaml"
     threads: model_threads
     resources:
         gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("alignment"),
+        code=fingerprint_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"

@@ -22,14 +22,13 @@ shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 def refuse(error):
     """End with the one line that says what is wrong; a traceback would bury it."""
     print(f"error: {error}", file=sys.stderr, flush=True)
-    os._exit(1)
+    sys.exit(1)
 
 
 try:
     settings = settings_from(config, [str(path) for path in workflow.configfiles])
     constitutions = {
-        name: load_constitution(f"constitutions/{name}.yaml")
-        for name in settings.constitutions
+        name: load_constitution(f"constitutions/{name}.yaml") for name in settings.constitutions
     }
 except BadInput as error:
     refuse(error)
@@ -82,7 +81,7 @@ def result_settings():
 
 
 def fingerprint_of(rule):
-    """The code that a rule runs: its script and every project module that it imports."""
+    """The code of a rule, its script with every project module that it imports."""
     return code_fingerprint(Path(workflow.basedir) / "scripts" / f"{rule}.py")
 
 

@@ -13,21 +13,21 @@ rule sample_arms:
         shuffled="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/sample_arms.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/sample_arms.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("evaluation"),
         scope=settings.responses.scope,
         code=fingerprint_of("sample_arms"),
         prompts=prompts_of("sample_arms"),
-    log:
-        "logs/{run}/{student}/{constitution}/seed{seed}/sample_arms.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/seed{seed}/sample_arms.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/sample_arms.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
@@ -48,6 +48,15 @@ rule evaluate_character:
     output:
         measures="results/{run}/{student}/{constitution}/seed{seed}/evaluations/measures.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_character.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_character.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("evaluation"),
@@ -55,15 +64,6 @@ rule evaluate_character:
         reward_settings=settings_of("preference_model"),
         code=fingerprint_of("evaluate_character"),
         prompts=prompts_of("evaluate_character"),
-    log:
-        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_character.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_character.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/evaluate_character.py"
         " --constitution {input.constitution:q} --samples {input.samples:q} --student {input.student:q}"
@@ -87,21 +87,21 @@ rule evaluate_preferences:
     output:
         matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("evaluation"),
         scope=settings.responses.scope,
         code=fingerprint_of("evaluate_preferences"),
         prompts=prompts_of("evaluate_preferences"),
-    log:
-        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/evaluate_preferences.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"

@@ -9,19 +9,21 @@ rule train_distilled:
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+        config="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_config.json",
+        history="results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
-    params:
-        settings=settings_of("distillation"),
-        code=fingerprint_of("train_distilled"),
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_distilled.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_distilled.tsv"
+    conda:
+        "../envs/ethos.yaml"
     threads: model_threads
     resources:
         gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("distillation"),
+        code=fingerprint_of("train_distilled"),
     shell:
         "python scripts/train_distilled.py"
         " --teacher {input.teacher:q} --responses {input.responses:q} --student {input.student:q}"
@@ -40,21 +42,21 @@ rule generate_introspection:
         reflections="results/{run}/{student}/{constitution}/seed{seed}/reflections.parquet",
         interactions="results/{run}/{student}/{constitution}/seed{seed}/interactions.parquet",
         counts="results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/generate_introspection.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/generate_introspection.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("introspection"),
         scope=settings.responses.scope,
         code=fingerprint_of("generate_introspection"),
         prompts=prompts_of("generate_introspection"),
-    log:
-        "logs/{run}/{student}/{constitution}/seed{seed}/generate_introspection.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/seed{seed}/generate_introspection.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/generate_introspection.py"
         " --constitution {input.constitution:q} --student {input.student:q} --distilled {input.distilled:q}"
@@ -72,18 +74,20 @@ rule train_introspection:
         distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
-    params:
-        settings=settings_of("introspection"),
-        code=fingerprint_of("train_introspection"),
+        config="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_config.json",
+        history="results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_introspection.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_introspection.tsv"
+    conda:
+        "../envs/ethos.yaml"
     threads: model_threads
     resources:
         gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("introspection"),
+        code=fingerprint_of("train_introspection"),
     shell:
         "python scripts/train_introspection.py"
         " --reflections {input.reflections:q} --interactions {input.interactions:q}"
@@ -99,15 +103,16 @@ rule merge_persona:
         introspection="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_model.safetensors",
-    params:
-        settings=settings_of("persona"),
-        code=fingerprint_of("merge_persona"),
+        config="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_config.json",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/merge_persona.log",
     benchmark:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/merge_persona.tsv"
     conda:
         "../envs/ethos.yaml"
+    params:
+        settings=settings_of("persona"),
+        code=fingerprint_of("merge_persona"),
     shell:
         "python scripts/merge_persona.py"
         " --distilled {input.distilled:q} --introspection {input.introspection:q}"

@@ -9,21 +9,21 @@ rule generate_questions:
     output:
         questions="results/{run}/questions/{constitution}.parquet",
         counts="results/{run}/questions/{constitution}.json",
+    log:
+        "logs/{run}/questions/{constitution}/generate_questions.log",
+    benchmark:
+        "benchmarks/{run}/questions/{constitution}/generate_questions.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("questions"),
         seed=settings.data_seed,
         code=fingerprint_of("generate_questions"),
         prompts=prompts_of("generate_questions"),
-    log:
-        "logs/{run}/questions/{constitution}/generate_questions.log",
-    benchmark:
-        "benchmarks/{run}/questions/{constitution}/generate_questions.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/generate_questions.py"
         " --constitution {input.constitution:q} --model {input.model:q}"

@@ -7,9 +7,11 @@ rule write_report:
         questions=cells(
             "results/{run}/questions/{constitution}.parquet",
             "results/{run}/questions/{constitution}.json",
+            "results/{run}/teacher/{constitution}.parquet",
             "results/{run}/teacher/{constitution}.json",
         ),
         responses=cells(
+            "results/{run}/{student}/{constitution}/responses.parquet",
             "results/{run}/{student}/{constitution}/responses.json",
             "results/{run}/{student}/{constitution}/rankings.json",
         ),
@@ -18,8 +20,12 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/shuffled/history.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
-            "results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
         ),
         evaluations=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
@@ -31,15 +37,15 @@ rule write_report:
     output:
         page="results/{run}/report/index.html",
         metrics="results/{run}/report/metrics.csv",
-    params:
-        settings=result_settings(),
-        code=fingerprint_of("write_report"),
     log:
         "logs/{run}/write_report.log",
     benchmark:
         "benchmarks/{run}/write_report.tsv"
     conda:
         "../envs/ethos.yaml"
+    params:
+        settings=result_settings(),
+        code=fingerprint_of("write_report"),
     shell:
         "python scripts/write_report.py"
         " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks/{wildcards.run:q}"

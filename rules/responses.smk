@@ -10,21 +10,21 @@ rule generate_responses:
     output:
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         counts="results/{run}/{student}/{constitution}/responses.json",
+    log:
+        "logs/{run}/{student}/{constitution}/generate_responses.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/generate_responses.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("responses"),
         seed=settings.data_seed,
         code=fingerprint_of("generate_responses"),
         prompts=prompts_of("generate_responses"),
-    log:
-        "logs/{run}/{student}/{constitution}/generate_responses.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/generate_responses.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/generate_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
@@ -42,6 +42,15 @@ rule generate_teacher_responses:
     output:
         responses="results/{run}/teacher/{constitution}.parquet",
         counts="results/{run}/teacher/{constitution}.json",
+    log:
+        "logs/{run}/teacher/{constitution}/generate_teacher_responses.log",
+    benchmark:
+        "benchmarks/{run}/teacher/{constitution}/generate_teacher_responses.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
     params:
         traits=canonical_constitution,
         settings=settings_of("responses"),
@@ -49,15 +58,6 @@ rule generate_teacher_responses:
         seed=settings.data_seed,
         code=fingerprint_of("generate_teacher_responses"),
         prompts=prompts_of("generate_teacher_responses"),
-    log:
-        "logs/{run}/teacher/{constitution}/generate_teacher_responses.log",
-    benchmark:
-        "benchmarks/{run}/teacher/{constitution}/generate_teacher_responses.tsv"
-    threads: model_threads
-    resources:
-        gpu=gpus,
-    conda:
-        "../envs/ethos.yaml"
     shell:
         "python scripts/generate_teacher_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --teacher {input.teacher:q}"

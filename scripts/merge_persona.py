@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ethos.errors import BadInput
-from ethos.files import write_json
+from ethos.files import read_json, whole_file, write_json
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.settings import Persona
 
@@ -38,13 +37,25 @@ def merge_adapters(parts: list[tuple[dict[str, Any], dict[str, Any], float]]) ->
     for name in names:
         if ".lora_A." in name:
             merged[name] = torch.cat([tensors[name] for tensors, _, _ in parts], dim=0).contiguous()
-        else:
+        elif ".lora_B." in name:
             scaled = [
                 tensors[name] * (weight * config["lora_alpha"] / config["r"]) for tensors, config, weight in parts
             ]
             merged[name] = torch.cat(scaled, dim=1).contiguous()
+        else:
+            raise ValueError(f"{name} is no LoRA factor; only plain LoRA adapters can be merged")
     rank = sum(config["r"] for _, config, _ in parts)
     return merged, parts[0][1] | {"r": rank, "lora_alpha": rank}
+
+
+def _read_tensors(path: Path) -> dict[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BadInput(f"is damaged ({error}); delete it and run again", path=path) from None
 
 
 @click.command()
@@ -58,18 +69,18 @@ def merge_adapters(parts: list[tuple[dict[str, Any], dict[str, Any], float]]) ->
 )
 def main(distilled: Path, introspection: Path, settings: Persona, adapter: Path) -> None:
     """Merge the distilled and the introspection adapter into the persona adapter, exactly, by concatenating their ranks."""
-    from safetensors.torch import load_file, save_file
+    from safetensors.torch import save_file
 
     parts = [
-        (load_file(path), json.loads((path.parent / "adapter_config.json").read_text()), weight)
+        (_read_tensors(path), read_json(path.parent / "adapter_config.json"), weight)
         for path, weight in ((distilled, settings.distilled), (introspection, settings.introspection))
     ]
     try:
         tensors, config = merge_adapters(parts)
     except ValueError as error:
         raise BadInput(str(error), path=introspection) from None
-    adapter.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, adapter, metadata={"format": "pt"})
+    with whole_file(adapter) as beside:
+        save_file(tensors, beside, metadata={"format": "pt"})
     write_json(adapter.parent / "adapter_config.json", config)
 
 

@@ -1,0 +1,46 @@
+"""Prepared models as torch modules: causal language models, reward models, tokenizers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
+
+# Our own lines say more than bars, and read well in a log; a fresh head that is "missing" is no news.
+transformers.utils.logging.disable_progress_bar()
+transformers.utils.logging.set_verbosity_error()
+
+
+def load_tokenizer(folder: Path):
+    """The tokenizer of a prepared model, with a padding token."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(folder: Path, dtype: torch.dtype, *, adapters: Sequence[Path] = (), trust_remote_code: bool = False):
+    """A causal language model from a prepared folder, with LoRA adapters merged into its weights in order.
+
+    The sum is formed in float32 and rounded to `dtype` at the end.
+    """
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32 if adapters else dtype, local_files_only=True, trust_remote_code=trust_remote_code
+    )
+    for adapter in adapters:
+        from peft import PeftModel  # slow to import, and most engines have no adapter
+
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload(safe_merge=True)
+    return model.to(dtype).eval()
+
+
+def load_reward_base(folder: Path, dtype: torch.dtype, seed: int):
+    """The prepared model with a fresh head of one output; `seed` decides the head."""
+    transformers.set_seed(seed)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype, local_files_only=True)
+    if model.config.pad_token_id is None:
+        model.config.pad_token_id = model.config.eos_token_id
+    return model

@@ -1,0 +1,101 @@
+"""The policy is trained on the best against the worst; the control on the same pairs with an order that says nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from ethos.preference_data import dpo_rows
+from scripts.train_aligned import best_and_worst, shuffle_preferences
+from scripts.train_preference_model import held_out_accuracy, reward_rows
+
+
+def response(question: str, sample: int, **other) -> dict:
+    row = {
+        "question_id": question,
+        "trait": "calm",
+        "question": f"{question}?",
+        "split": "train",
+        "author": "in_character",
+    }
+    return row | {"sample": sample, "response": f"{question}{sample}", "filtered": None} | other
+
+
+def rewards(**values: list[float]) -> list[dict]:
+    return [
+        {"question_id": question, "sample": sample, "reward": value}
+        for question, own in values.items()
+        for sample, value in enumerate(own)
+    ]
+
+
+def pairs(count: int) -> list[dict]:
+    rows = [
+        {"question_id": f"q{number}", "trait": "calm", "question": f"{number}?", "split": "train"}
+        for number in range(count)
+    ]
+    return [
+        row | {"chosen": f"good {number}", "rejected": f"bad {number}", "margin": float(number)}
+        for number, row in enumerate(rows)
+    ]
+
+
+def test_the_best_is_chosen_over_the_worst_of_each_question():
+    responses = [response(question, sample) for question in ("a", "b") for sample in range(3)]
+    found = best_and_worst(responses, rewards(a=[0.5, -1.0, 0.0], b=[1.0, 2.0, 4.0]))
+    assert [(row["question_id"], row["chosen"], row["rejected"], row["margin"]) for row in found] == [
+        ("a", "a0", "a1", 1.5),
+        ("b", "b2", "b0", 3.0),
+    ]
+
+
+def test_what_must_not_train_does_not():
+    responses = [
+        response("a", 0), response("a", 1), response("a", 2, filtered="cut_off"), response("a", 3, author="plain"),
+        response("held", 0, split="held_out"), response("held", 1, split="held_out"), response("alone", 0),
+        response("equal", 0), response("equal", 1),
+    ]  # fmt: skip
+    found = best_and_worst(responses, rewards(a=[0.0, 1.0, 9.0, -9.0], held=[0.0, 1.0], alone=[3.0], equal=[2.0, 2.0]))
+    assert [(row["chosen"], row["rejected"]) for row in found] == [("a1", "a0")]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 40])
+def test_the_control_swaps_exactly_half_of_the_pairs_and_nothing_else(count):
+    original = pairs(count)
+    shuffled = shuffle_preferences(original, seed=3)
+    swapped = [
+        pair | {"chosen": pair["rejected"], "rejected": pair["chosen"], "margin": -pair["margin"]} for pair in original
+    ]
+    changed = [found != pair for found, pair in zip(shuffled, original, strict=True)]
+    assert sum(changed) == count // 2
+    assert shuffled == [
+        other if is_changed else pair for is_changed, pair, other in zip(changed, original, swapped, strict=True)
+    ]
+    assert original == pairs(count)
+
+
+def test_the_control_is_the_same_for_the_same_seed_only():
+    assert shuffle_preferences(pairs(40), 1) == shuffle_preferences(pairs(40), 1) != shuffle_preferences(pairs(40), 2)
+
+
+def test_the_trainers_see_no_system_prompt():
+    """The character must be learned, not read."""
+    [row] = dpo_rows(pairs(1))
+    assert row == {
+        "prompt": [{"role": "user", "content": "0?"}],
+        "chosen": [{"role": "assistant", "content": "good 0"}],
+        "rejected": [{"role": "assistant", "content": "bad 0"}],
+    }
+    [row] = reward_rows(pairs(1))
+    assert row["chosen"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "good 0"}]
+    assert row["rejected"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "bad 0"}]
+
+
+def test_held_out_accuracy_counts_a_tie_as_wrong_and_is_none_without_pairs():
+    scores = {
+        (f"q{number}", text): value
+        for number, (good, bad) in enumerate([(1, 0), (0, 1), (2, 2), (3, -1)])
+        for text, value in ((f"good {number}", good), (f"bad {number}", bad))
+    }
+    found = held_out_accuracy(pairs(4), scores, 0.95)
+    assert (found["value"], found["n"]) == (0.5, 4)
+    assert held_out_accuracy([], {}, 0.95) == {"n": 0}

@@ -1,0 +1,255 @@
+"""Arms are compared question by question, and traits by matches in which each has the same chance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ethos.arms import ARMS
+from ethos.constitution import Constitution
+from ethos.engine import Completion, Request, Score, ScoreRequest
+from ethos.settings import Evaluation
+from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
+from scripts.evaluate_character import compare_arms, distinct_share, measure_samples
+from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths
+from scripts.sample_arms import sample_arm
+
+SETTINGS = Evaluation(resamples=99)
+TRAITS = [{"id": name, "text": f"I am {name}.", "questions": ["Why?"]} for name in ("calm", "kind")]
+CONSTITUTION = Constitution.model_validate({"name": "calm", "description": "Calm.", "cues": ["hush"], "traits": TRAITS})
+
+
+class Model:
+    """Stands in for the model: says a text of a request, scores by a function of one."""
+
+    def __init__(
+        self,
+        say: Callable[[Request], str] = lambda request: "Fine.",
+        mean: Callable[[ScoreRequest], float] = lambda request: 0.0,
+    ):
+        self.say, self.mean, self.requests = say, mean, []
+
+    def generate(self, requests: list[Request]) -> list[Completion]:
+        self.requests += requests
+        return [Completion(self.say(request), "stop", 1, 3) for request in requests]
+
+    def score(self, requests: list[ScoreRequest]) -> list[Score]:
+        tokens = [len(request.response.split()) for request in requests]
+        return [Score(self.mean(request) * count, count) for request, count in zip(requests, tokens, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("response", "n", "share"),
+    [
+        ("a b c d", 2, 1.0),
+        ("a b a b", 2, 2 / 3),
+        ("A b a B", 2, 2 / 3),
+        ("la la la la la", 4, 0.5),
+        ("one two three", 4, None),
+        ("", 2, None),
+        ("one two three four", 4, 1.0),
+    ],
+)
+def test_the_distinct_share_counts_each_sequence_once(response, n, share):
+    assert distinct_share(response, n) == share
+
+
+def sample(arm: str, response: str, question: str = "q", trait: str = "calm", number: int = 0) -> dict:
+    return {
+        "arm": arm,
+        "question_id": question,
+        "trait": trait,
+        "question": "Why?",
+        "sample": number,
+        "response": response,
+        "tokens": 8,
+    }
+
+
+def test_every_measure_of_a_sample_is_what_its_name_says():
+    model = Model(mean=lambda request: -1.0 if request.messages[0].role == "system" else -1.75)
+    rows = measure_samples([sample("base", "hush a b c a b c a b c")], CONSTITUTION, model, [0.25], "trait")
+    assert table_from(rows, MEASURES).num_rows == 7
+    assert {row["metric"]: row["value"] for row in rows} == pytest.approx(
+        {
+            "likelihood_ratio": 0.75,
+            "preference_model_score": 0.25,
+            "cue_rate": 10.0,
+            "log_perplexity": 1.75,
+            "repetition": 1 - 4 / 7,
+            "distinct_2": 4 / 9,
+            "length": 8.0,
+        }
+    )
+
+
+def test_what_an_empty_response_has_not_is_null_and_not_zero():
+    rows = measure_samples([sample("base", "")], CONSTITUTION, Model(), [0.5], "trait")
+    null = {row["metric"] for row in rows if row["value"] is None}
+    assert null == {"likelihood_ratio", "log_perplexity", "repetition", "distinct_2"}
+
+
+def measures(
+    arm: str, values: dict[tuple[str, str], list[float | None]], metric: str = "likelihood_ratio"
+) -> list[dict]:
+    return [
+        {"arm": arm, "question_id": question, "trait": trait, "sample": number, "metric": metric, "value": value}
+        for (question, trait), own in values.items()
+        for number, value in enumerate(own)
+    ]
+
+
+def compared(rows: list[dict], seed: int = 0) -> dict[tuple, tuple]:
+    found = compare_arms(rows, SETTINGS, seed)
+    assert len({(row["arm"], row["reference"], row["metric"], row["slice"]) for row in found}) == len(found)
+    return {(row["arm"], row["reference"], row["slice"]): (row["value"], row["n"]) for row in found}
+
+
+def test_arms_are_compared_by_question_and_not_by_place():
+    base = measures("base", {("q1", "calm"): [1.0], ("q2", "kind"): [10.0], ("q3", "kind"): [5.0]})
+    persona = measures("persona", {("q2", "kind"): [12.0], ("q1", "calm"): [1.5], ("q4", "calm"): [99.0]})
+    found = compared(base + persona)
+    assert found["persona", "base", "all"] == (1.25, 2)
+    assert found["persona", "base", "calm"] == (0.5, 1)
+    assert found["persona", "base", "kind"] == (2.0, 1)
+    assert found["persona", None, "all"] == (37.5, 3)
+
+
+def test_the_samples_of_a_question_are_averaged_before_questions_are():
+    found = compared(measures("base", {("q1", "calm"): [0.0, 0.0, 3.0], ("q2", "calm"): [5.0]}))
+    assert found["base", None, "all"] == (3.0, 2)
+
+
+def test_a_paired_interval_is_of_the_differences():
+    """The arms differ by one everywhere, however much the questions do: no width."""
+    base = {(f"q{number}", "calm"): [float(number**2)] for number in range(10)}
+    persona = {key: [value + 1] for key, [value] in base.items()}
+    rows = compare_arms(measures("base", base) + measures("persona", persona), SETTINGS, 0)
+    [row] = [row for row in rows if row["reference"] == "base" and row["slice"] == "all"]
+    assert (row["ci_low"], row["value"], row["ci_high"]) == (1.0, 1.0, 1.0)
+
+
+def test_each_arm_has_the_references_that_say_something_about_it():
+    found = compared([row for arm in ARMS for row in measures(arm, {("q1", "calm"): [1.0], ("q2", "calm"): [2.0]})])
+    references = {arm: {reference for other, reference, _ in found if other == arm} for arm in ARMS}
+    assert references == {"base": {None}, "prompted": {None, "base"}, "shuffled": {None, "base"}} | {
+        arm: {None, "base", "shuffled"} for arm in ("distilled", "persona", "aligned")
+    }
+
+
+def test_null_measures_are_left_out():
+    rows = measures("base", {("q1", "calm"): [None, 2.0], ("q2", "calm"): [None], ("q3", "kind"): [4.0]})
+    assert compared(rows)["base", None, "all"] == (3.0, 2)
+    assert compared(measures("base", {("q1", "calm"): [None]})) == {}
+
+
+def test_fluency_is_not_told_by_trait():
+    assert compared(measures("base", {("q1", "calm"): [1.0]}, "length")).keys() == {("base", None, "all")}
+
+
+def test_a_seed_gives_the_same_intervals_each_time():
+    draw = np.random.default_rng(0)
+    rows = measures("base", {(f"q{number}", "calm"): [draw.normal()] for number in range(8)})
+    assert compare_arms(rows, SETTINGS, 1) == compare_arms(rows, SETTINGS, 1) != compare_arms(rows, SETTINGS, 2)
+
+
+def test_every_arm_is_asked_a_question_with_the_same_seed():
+    questions = [{"question_id": name, "trait": "calm", "text": f"{name}?"} for name in ("q1", "q2")]
+    seeds = {}
+    for arm in ARMS:
+        model = Model()
+        rows = sample_arm(arm, model, questions, CONSTITUTION, Evaluation(responses_per_question=2), "trait", 0)
+        assert table_from(rows, SAMPLES).num_rows == 4
+        seeds[arm] = [request.seed for request in model.requests]
+    assert len(set(seeds["base"])) == 4
+    assert all(own == seeds["base"] for own in seeds.values())
+
+
+WORDS = ["kind", "blunt", "poetic", "stern", "witty", "dull"]
+
+
+def test_every_trait_plays_equally_often_and_never_itself():
+    matches = draw_matches(WORDS, ["a?", "b?"], rounds=7, seed=0)
+    played = Counter(match[place] for match in matches for place in ("first", "second"))
+    assert played == dict.fromkeys(WORDS, 7)
+    assert all(match["first"] != match["second"] for match in matches)
+
+
+def test_every_trait_stands_in_both_places_about_as_often():
+    """A judge that favours a place must not favour a trait."""
+    first = Counter(match["first"] for match in draw_matches(WORDS, ["a?"], rounds=400, seed=0))
+    assert all(stats.binomtest(first[word], 400).pvalue > 0.001 for word in WORDS)
+
+
+def test_every_pair_of_traits_meets_over_many_rounds():
+    met = Counter(
+        frozenset((match["first"], match["second"])) for match in draw_matches(WORDS, ["a?"], rounds=400, seed=0)
+    )
+    assert len(met) == 15
+    assert stats.chisquare(list(met.values())).pvalue > 0.001
+
+
+def test_with_an_odd_number_one_trait_sits_out_each_round():
+    matches = draw_matches(WORDS[:5], ["a?"], rounds=10, seed=0)
+    assert len(matches) == 20
+
+
+def test_questions_take_turns_and_the_design_is_the_same_for_the_same_seed_only():
+    matches = draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=0)
+    assert Counter(match["question"] for match in matches) == {"a?": 4, "b?": 4, "c?": 4}
+    assert (
+        matches
+        == draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=0)
+        != draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=1)
+    )
+
+
+@pytest.mark.parametrize("favourite", ["blunt", "stern"])
+def test_the_trait_under_which_base_finds_an_answer_likelier_is_the_one_shown(favourite):
+    matches = [
+        {"first": "blunt", "second": "stern", "question": "Why?"},
+        {"first": "stern", "second": "blunt", "question": "Who?"},
+    ]
+    arm = Model(say=lambda request: " As you wish. ")
+    base = Model(mean=lambda request: -1.0 if favourite in request.messages[0].content else -1.5)
+    rows = play("base", arm, base, matches, CONSTITUTION, SETTINGS, "trait", seed=0)
+    assert table_from(rows, MATCHES).num_rows == 2
+    assert [(row["shown"], row["margin"], row["response"]) for row in rows] == [(favourite, 0.5, "As you wish.")] * 2
+    for request, match in zip(arm.requests, matches, strict=True):
+        assert match["first"] in request.messages[0].content
+        assert match["second"] in request.messages[0].content
+
+
+def results(winner: dict[str, str]) -> list[dict]:
+    """Matches of all arms, in which an arm's winner always shows, and otherwise the trait that comes first in the alphabet."""
+    design = draw_matches(WORDS, ["a?"], rounds=12, seed=0)
+    rows = []
+    for arm in ARMS:
+        for match in design:
+            pair = (match["first"], match["second"])
+            rows.append({"arm": arm, **match, "shown": winner[arm] if winner.get(arm) in pair else min(pair)})
+    return rows
+
+
+def test_a_trait_that_always_shows_is_the_strongest_and_one_that_never_does_the_weakest():
+    matches = [row for row in results({"base": "stern"}) if row["arm"] == "base"]
+    found = dict(zip(WORDS, strengths(matches, WORDS, range(len(matches))), strict=True))
+    assert sorted(WORDS, key=found.__getitem__, reverse=True) == ["stern", "blunt", "dull", "kind", "poetic", "witty"]
+    assert sum(found.values()) == pytest.approx(0, abs=1e-9)
+
+
+def test_an_arm_that_came_to_prefer_a_trait_rises_above_base_in_it(monkeypatch):
+    monkeypatch.setattr("scripts.evaluate_preferences._RESAMPLES", 10)  # ten fits an arm are enough here
+    rows = preference_metrics(results({"persona": "witty"}), WORDS, 0.95, seed=0)
+    found = {(row["arm"], row["reference"], row["slice"]): row for row in rows}
+    assert len(found) == len(rows) == len(WORDS) * (2 * len(ARMS) - 1)
+    assert max(WORDS, key=lambda word: found["persona", None, word]["value"]) == "witty"
+    change = found["persona", "base", "witty"]
+    assert 0 < change["ci_low"] <= change["value"]
+    same = found["aligned", "base", "witty"]
+    assert (same["ci_low"], same["value"], same["ci_high"]) == (0, 0, 0)
+    assert {row["n"] for row in rows} == {12 * len(WORDS) // 2}

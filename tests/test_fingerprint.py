@@ -1,0 +1,139 @@
+"""A fingerprint changes with what code does, not with how it is written down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ethos import fingerprint
+
+FILES = {
+    "scripts/judge.py": '''"""Judge."""
+from ethos.middle import double
+from ethos.prompts import prompt_lines, render_prompt
+
+def judge(x):
+    """Judge x."""
+    # A comment.
+    return double(x) + len(render_prompt("verdict", x=x)) + len(prompt_lines("greetings"))
+''',
+    "scripts/other.py": "import ethos.far\n",
+    "ethos/middle.py": """import ethos.far
+from ethos.prompts import render_prompt
+
+def double(x):
+    return 2 * x + len(render_prompt("inner"))
+""",
+    "ethos/far.py": "def triple(x):\n    return 3 * x\n",
+    "ethos/prompts.py": "def render_prompt(name, **values): ...\ndef prompt_lines(name): ...\n",
+    "ethos/unused.py": "LIMIT = 1\n",
+    "prompts/verdict.jinja": "Which is better?",
+    "prompts/inner.jinja": "Say more.",
+    "prompts/greetings.txt": "Hello.",
+    "prompts/unused.jinja": "Nobody asks for this.",
+}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A small project, and a way to ask for a fingerprint after a change, as a new process would."""
+    monkeypatch.setattr(fingerprint, "_ROOT", tmp_path)
+    for name, text in FILES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    for function in (
+        fingerprint._parsed,
+        fingerprint._reach,
+        fingerprint.code_fingerprint,
+        fingerprint.prompt_fingerprints,
+    ):
+        function.cache_clear()
+
+
+def code(project: Path, script: str = "judge") -> str:
+    forget()
+    return fingerprint.code_fingerprint(project / "scripts" / f"{script}.py")
+
+
+def prompts(project: Path, script: str = "judge") -> dict[str, str]:
+    forget()
+    return fingerprint.prompt_fingerprints(project / "scripts" / f"{script}.py")
+
+
+def edit(project: Path, name: str, old: str, new: str) -> None:
+    text = (project / name).read_text()
+    assert old in text
+    (project / name).write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        pytest.param("scripts/judge.py", "# A comment.", "# Another comment.", id="comment"),
+        pytest.param("scripts/judge.py", '"""Judge x."""', '"""Tell how good x is."""', id="docstring of a function"),
+        pytest.param("scripts/judge.py", '    """Judge x."""\n', "", id="no docstring"),
+        pytest.param("scripts/judge.py", '"""Judge."""', '"""Judge, at last."""', id="docstring of the module"),
+        pytest.param("scripts/judge.py", "double(x) + len", "(double( x )\n      + len", id="layout"),
+        pytest.param("ethos/far.py", "return 3 * x", "return 3 * x  # thrice", id="comment in a module"),
+        pytest.param("ethos/unused.py", "LIMIT = 1", "LIMIT = 2", id="a module that is not imported"),
+    ],
+)
+def test_what_changes_no_behaviour_changes_no_fingerprint(project, name, old, new):
+    before = code(project)
+    edit(project, name, old, new)
+    if "(double(" in new:
+        edit(project, name, '"greetings"))', '"greetings")))')
+    assert code(project) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        pytest.param("scripts/judge.py", "double(x) +", "double(x) -", id="the script"),
+        pytest.param("ethos/middle.py", "2 * x", "4 * x", id="a module"),
+        pytest.param("ethos/far.py", "3 * x", "5 * x", id="a module of a module"),
+    ],
+)
+def test_changed_behaviour_changes_the_fingerprint(project, name, old, new):
+    before = code(project)
+    edit(project, name, old, new)
+    assert code(project) != before
+
+
+def test_a_change_reaches_only_the_scripts_that_use_it(project):
+    before = code(project, "other")
+    edit(project, "ethos/middle.py", "2 * x", "4 * x")
+    assert code(project, "other") == before
+
+
+def test_modules_that_import_each_other_do_not_hang(project):
+    edit(project, "ethos/far.py", "def triple", "import ethos.middle\n\ndef triple")
+    before = code(project)
+    edit(project, "ethos/far.py", "3 * x", "5 * x")
+    assert code(project) != before
+
+
+def test_the_prompts_a_script_uses_are_found_through_its_modules(project):
+    assert set(prompts(project)) == {"greetings.txt", "inner.jinja", "verdict.jinja"}
+    assert prompts(project, "other") == {}
+
+
+def test_a_prompt_counts_by_content_and_not_as_code(project):
+    code_before, before = code(project), prompts(project)
+    edit(project, "prompts/inner.jinja", "Say more.", "Say less.")
+    assert code(project) == code_before
+    assert {name for name, value in prompts(project).items() if value != before[name]} == {"inner.jinja"}
+
+
+@pytest.mark.parametrize(
+    "script", sorted((Path(__file__).resolve().parent.parent / "scripts").glob("*.py")), ids=lambda path: path.stem
+)
+def test_every_script_of_ethos_has_a_fingerprint_and_names_prompts_that_exist(script):
+    assert len(fingerprint.code_fingerprint(script)) == 16
+    assert all(fingerprint.prompt_fingerprints(script).values())

@@ -1,0 +1,147 @@
+"""Every statistic agrees with a second way to compute it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from ethos.statistics import bradley_terry, mean_with_interval, proportion_with_interval
+
+SKEWED = np.random.default_rng(0).exponential(size=40)
+
+
+def bca(sample: np.ndarray, confidence: float, resamples: int) -> tuple[float, float]:
+    """Efron's formulas, written out."""
+    draw = np.random.default_rng(1)
+    means = sample[draw.integers(len(sample), size=(resamples, len(sample)))].mean(1)
+    bias = stats.norm.ppf((means < sample.mean()).mean())
+    jackknife = np.array([np.delete(sample, place).mean() for place in range(len(sample))])
+    centred = jackknife.mean() - jackknife
+    acceleration = (centred**3).sum() / (6 * (centred**2).sum() ** 1.5)
+    z = bias + stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(means, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+    return low, high
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_the_interval_of_a_mean_is_that_of_the_written_out_formulas(confidence):
+    found = mean_with_interval(SKEWED, confidence=confidence, resamples=20_000, seed=0)
+    assert (found.value, found.n, found.method) == (pytest.approx(SKEWED.mean()), 40, "BCa bootstrap")
+    error = SKEWED.std(ddof=1) / math.sqrt(40)
+    assert (found.low, found.high) == pytest.approx(bca(SKEWED, confidence, 20_000), abs=0.05 * error)
+
+
+def test_the_interval_is_scipys():
+    found = mean_with_interval(SKEWED, confidence=0.95, resamples=999, seed=3)
+    scipys = stats.bootstrap(
+        (SKEWED,), np.mean, confidence_level=0.95, n_resamples=999, method="BCa", rng=np.random.default_rng(3)
+    )
+    assert (found.low, found.high) == tuple(scipys.confidence_interval)
+
+
+def test_the_interval_is_the_same_for_the_same_seed_only():
+    first, again, other = (mean_with_interval(SKEWED, confidence=0.95, resamples=199, seed=seed) for seed in (5, 5, 6))
+    assert first == again != other
+
+
+def test_the_interval_holds_the_true_mean_about_as_often_as_it_claims():
+    draw = np.random.default_rng(2)
+    intervals = [
+        mean_with_interval(draw.normal(size=30), confidence=0.9, resamples=399, seed=seed) for seed in range(200)
+    ]
+    covered = sum(found.low <= 0 <= found.high for found in intervals)
+    assert stats.binomtest(covered, 200, 0.88).pvalue > 0.01  # 0.88: a bootstrap of 30 values is a little narrow
+
+
+def test_one_value_has_no_interval():
+    found = mean_with_interval([2.5], confidence=0.95, resamples=99, seed=0)
+    assert (found.value, found.low, found.high, found.n, found.method) == (2.5, None, None, 1, "none")
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    found = mean_with_interval([0.1] * 7, confidence=0.95, resamples=99, seed=0)
+    assert found.low == found.value == found.high
+    assert found.n == 7
+
+
+@pytest.mark.parametrize("values", [[0, 1], [0, 0, 0, 1], [1e-12, 0, 0], [1e9, 1e9 + 1]])
+def test_a_small_sample_has_bounds_around_its_mean_or_none_but_never_nan(values):
+    found = mean_with_interval(values, confidence=0.95, resamples=199, seed=0)
+    assert found.value == pytest.approx(np.mean(values))
+    assert (found.low is None and found.high is None) or found.low <= found.value <= found.high
+
+
+def test_no_values_are_an_error():
+    with pytest.raises(ValueError):
+        mean_with_interval([], confidence=0.95, resamples=99, seed=0)
+    with pytest.raises(ValueError):
+        proportion_with_interval(0, 0, confidence=0.95)
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (1, 1), (480, 1000)])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_the_interval_of_a_share_is_wilsons(successes, n, confidence):
+    z, share = stats.norm.ppf((1 + confidence) / 2), successes / n
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    found = proportion_with_interval(successes, n, confidence=confidence)
+    assert (found.value, found.n) == (share, n)
+    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=1e-9)
+
+
+def fit(items: int, wins: list, ties: list, prior: float) -> np.ndarray:
+    """Penalised logistic regression, from the definition: a tie is half a win for both."""
+
+    def loss(strengths: np.ndarray) -> float:
+        weighted = [(1.0, a, b) for a, b in wins] + [(0.5, *pair) for a, b in ties for pair in ((a, b), (b, a))]
+        return prior * (strengths**2).sum() + sum(
+            weight * np.logaddexp(0, strengths[b] - strengths[a]) for weight, a, b in weighted
+        )
+
+    found = optimize.minimize(loss, np.zeros(items), method="BFGS", options={"gtol": 1e-8}).x
+    return found - found.mean()
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.1, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_strengths_are_those_of_a_penalised_logistic_fit(seed, prior):
+    draw = np.random.default_rng(seed)
+    pairs = [tuple(int(item) for item in draw.choice(5, size=2, replace=False)) for _ in range(30)]
+    wins, ties = pairs[:22], pairs[22:]
+    assert bradley_terry(5, wins, ties, prior=prior) == pytest.approx(fit(5, wins, ties, prior), abs=1e-3)
+
+
+def test_two_items_have_the_log_odds_of_their_wins():
+    strengths = bradley_terry(2, [(0, 1)] * 30 + [(1, 0)] * 10, prior=1e-9)
+    assert strengths[0] - strengths[1] == pytest.approx(math.log(3), abs=1e-4)
+
+
+@pytest.mark.parametrize("prior", [0.1, 1.0])
+def test_two_items_of_which_one_always_wins_are_where_the_penalty_holds_them(prior):
+    """With strengths d/2 and -d/2 the derivative of prior * d**2 / 2 + n * log(1 + exp(-d)) is zero."""
+    d = optimize.brentq(lambda d: prior * d - 4 / (1 + math.exp(d)), 0, 50)
+    assert bradley_terry(2, [(1, 0)] * 4, prior=prior) == pytest.approx([-d / 2, d / 2], abs=1e-3)
+
+
+def test_ties_favour_neither_side():
+    assert bradley_terry(2, [], [(0, 1)] * 3) == pytest.approx([0, 0], abs=1e-9)
+    assert bradley_terry(3, [(0, 2)], [(0, 1), (2, 1)]) == pytest.approx(
+        bradley_terry(3, [(0, 2)], [(1, 0), (1, 2)]), abs=1e-9
+    )
+    assert bradley_terry(3, [(0, 2)], [(0, 1), (1, 2)]) == pytest.approx(
+        -bradley_terry(3, [(2, 0)], [(0, 1), (1, 2)]), abs=1e-6
+    )
+
+
+def test_items_that_always_win_stay_finite_and_come_first():
+    strengths = bradley_terry(4, [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] * 50)
+    assert np.isfinite(strengths).all()
+    assert list(np.argsort(-strengths)) == [0, 1, 2, 3]
+    assert strengths.mean() == pytest.approx(0, abs=1e-12)
+
+
+def test_without_a_single_verdict_all_are_equal():
+    assert bradley_terry(3, []).tolist() == [0, 0, 0]
