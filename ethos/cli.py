@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ethos.errors import one_line_errors
+from ethos.errors import BadInput, one_line_errors
 
 
 @click.group()
@@ -33,7 +33,10 @@ def times(run_name: str) -> None:
     """Print the wall time and peak memory of each stage of RUN."""
     from ethos.times import stage_times, times_table
 
-    click.echo(times_table(stage_times(Path("benchmarks"), run_name)))
+    stages = stage_times(Path("benchmarks"), run_name)
+    if not stages:
+        raise BadInput(f"no benchmarks of a run named {run_name!r}; run snakemake first", path="benchmarks")
+    click.echo(times_table(stages))
 
 
 main = one_line_errors(commands)

@@ -37,10 +37,12 @@ def load_model(folder: Path, dtype: torch.dtype, *, adapters: Sequence[Path] = (
     return model.to(dtype).eval()
 
 
-def load_reward_base(folder: Path, dtype: torch.dtype, seed: int):
+def load_reward_base(folder: Path, dtype: torch.dtype, seed: int, *, trust_remote_code: bool = False):
     """The prepared model with a fresh head of one output; `seed` decides the head."""
     transformers.set_seed(seed)
-    model = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1, dtype=dtype, local_files_only=True)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=1, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code
+    )
     if model.config.pad_token_id is None:
         model.config.pad_token_id = model.config.eos_token_id
     return model

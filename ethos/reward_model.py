@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ethos.execution import device, execution
+from ethos.models import read_identity
 from ethos.progress import Progress
 
 
@@ -29,7 +30,9 @@ class RewardModel:
         self.max_tokens = max_tokens
         self.device = device()
         self.tokenizer = load_tokenizer(identity.parent)
-        base = load_reward_base(identity.parent, getattr(torch, precision), seed=0)  # the head comes with the adapter
+        trust = read_identity(identity)["trust_remote_code"]
+        # The head's seed does not matter: the adapter brings the trained one.
+        base = load_reward_base(identity.parent, getattr(torch, precision), seed=0, trust_remote_code=trust)
         self.model = PeftModel.from_pretrained(base, adapter).eval().to(self.device)
 
     def score(self, rows: Sequence[tuple[str, str]], *, stage: str) -> list[float]:

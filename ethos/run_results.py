@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,16 +51,6 @@ class CellResults:
     def traits(self) -> list[str]:
         """Trait ids in the order of the questions, which is the constitution's."""
         return list(dict.fromkeys(row["trait"] for row in self.questions))
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Time of one rule over all its jobs. memory: highest resident set, MB; None where it was too short to be seen."""
-
-    rule: str
-    jobs: int
-    seconds: float
-    memory: float | None
 
 
 def read_cells(results: Path, settings: Settings) -> list[CellResults]:
@@ -135,33 +124,3 @@ def find(
     """The one row of tables.METRICS at this place; None if the run has none. part: the slice."""
     place = {"evaluation": evaluation, "metric": metric, "arm": arm, "reference": reference, "slice": part}
     return next((row for row in metrics if all(row[name] == value for name, value in place.items())), None)
-
-
-def read_stages(benchmarks: Path) -> list[Stage]:
-    """Snakemake's benchmark files under a folder, one entry a rule, the longest first; the report's own is left out."""
-    times: dict[str, list[float]] = {}
-    memories: dict[str, list[float]] = {}
-    for path in sorted(benchmarks.rglob("*.tsv")):
-        if path.stem == "write_report":
-            continue
-        with open(path, newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
-                try:
-                    times.setdefault(path.stem, []).append(float(row["s"]))
-                except (KeyError, TypeError, ValueError):
-                    raise BadInput(
-                        "is not a benchmark of Snakemake (no column `s` with seconds); delete it", path=path
-                    ) from None
-                memories.setdefault(path.stem, []).extend(_number(row.get("max_rss")))
-    stages = [
-        Stage(rule, len(seconds), sum(seconds), max(memories[rule], default=None)) for rule, seconds in times.items()
-    ]
-    return sorted(stages, key=lambda stage: (-stage.seconds, stage.rule))
-
-
-def _number(text: str | None) -> list[float]:
-    """Snakemake writes `-` or `NA` for what it could not measure."""
-    try:
-        return [float(text or "")]
-    except ValueError:
-        return []

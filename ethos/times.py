@@ -12,53 +12,56 @@ from ethos.progress import spell_seconds
 
 @dataclass(frozen=True)
 class StageTime:
-    """seconds: wall time over all jobs of the rule. memory: peak resident set of its largest job, MiB."""
+    """seconds: wall time over all jobs of the rule. memory: peak resident set of its largest job, MiB; None where all were too short to be seen."""
 
     rule: str
     jobs: int
     seconds: float
-    memory: float
+    memory: float | None
 
 
 def stage_times(folder: Path, run: str) -> list[StageTime]:
-    """The stages of a run and the preparation of its models, in the order in which they ended.
+    """The stages of a run and the preparation of its models, in the order in which they ended; none if it never ran.
 
-    Raises BadInput when there is none, or when a file is no benchmark.
+    Raises BadInput when a file is no benchmark.
     """
-    files = sorted(
-        [*folder.glob(f"{run}/**/*.tsv"), *folder.glob("models/**/*.tsv")], key=lambda path: path.stat().st_mtime
-    )
+    files = [*folder.glob(f"{run}/**/*.tsv"), *folder.glob("models/**/*.tsv")]
     stages: dict[str, StageTime] = {}
-    for path in files:
-        try:
-            seconds, memory = _measured(path)
-        except (KeyError, TypeError, ValueError):
-            raise BadInput("is not a benchmark of Snakemake; delete it", path=path) from None
-        before = stages.get(path.stem, StageTime(path.stem, 0, 0.0, 0.0))
-        stages[path.stem] = StageTime(path.stem, before.jobs + 1, before.seconds + seconds, max(before.memory, memory))
-    if not stages:
-        raise BadInput(f"no benchmarks of a run named {run!r}; run snakemake first", path=folder)
+    for path in sorted(files, key=lambda path: (path.stat().st_mtime, path)):
+        seconds, memory = _measured(path)
+        before = stages.get(path.stem, StageTime(path.stem, 0, 0.0, None))
+        highest = max((value for value in (before.memory, memory) if value is not None), default=None)
+        stages[path.stem] = StageTime(path.stem, before.jobs + 1, before.seconds + seconds, highest)
     return list(stages.values())
 
 
-def _measured(path: Path) -> tuple[float, float]:
+def _measured(path: Path) -> tuple[float, float | None]:
     """Seconds and peak memory of one job; Snakemake has `-` or `NA` for the memory of one that was too short."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    memory = max(float(row["max_rss"]) if row["max_rss"] not in ("-", "NA") else 0.0 for row in rows)
-    return sum(float(row["s"]) for row in rows), memory
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        memories = [float(row["max_rss"]) for row in rows if row["max_rss"] not in ("-", "NA")]
+        seconds = [float(row["s"]) for row in rows]
+    except (KeyError, TypeError, ValueError):
+        seconds = []
+    if not seconds:
+        raise BadInput("is not a benchmark of Snakemake; delete it", path=path)
+    return sum(seconds), max(memories, default=None)
+
+
+def _table_line(name: str, jobs: int, seconds: float, share: float, memory: float | None) -> str:
+    peak = "-" if memory is None else f"{memory:.0f} MiB"
+    return f"{name:28}{jobs:5}{spell_seconds(seconds):>14}{share:8.0%}{peak:>12}"
 
 
 def times_table(stages: list[StageTime]) -> str:
     """A table for the terminal."""
     total = sum(stage.seconds for stage in stages)
-    lines = [f"{'stage':28}{'jobs':>5}{'wall time':>14}{'share':>8}{'memory':>11}"]
+    lines = [f"{'stage':28}{'jobs':>5}{'wall time':>14}{'share':>8}{'memory':>12}"]
     for stage in stages:
-        share = stage.seconds / total if total else 0.0
         lines.append(
-            f"{stage.rule:28}{stage.jobs:5}{spell_seconds(stage.seconds):>14}{share:8.0%}{stage.memory:7.0f} MiB"
+            _table_line(stage.rule, stage.jobs, stage.seconds, stage.seconds / total if total else 0.0, stage.memory)
         )
-    lines.append(
-        f"{'all':28}{sum(stage.jobs for stage in stages):5}{spell_seconds(total):>14}{1:8.0%}{max(stage.memory for stage in stages):7.0f} MiB"
-    )
+    highest = max((stage.memory for stage in stages if stage.memory is not None), default=None)
+    lines.append(_table_line("all", sum(stage.jobs for stage in stages), total, 1.0, highest))
     return "\n".join(lines)

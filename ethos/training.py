@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -16,8 +15,7 @@ from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
 from ethos.fingerprint import file_fingerprint
 from ethos.models import adapter_identity, read_identity
-from ethos.progress import spell_seconds
-from ethos.settings import Training
+from ethos.settings import Dpo, Training
 from ethos.store import TrainingStore
 
 log = logging.getLogger("ethos.training")
@@ -44,7 +42,7 @@ class Job:
         return {
             "kind": self.kind,
             "data": sha256_of_text(canonical_json(list(self.rows))),
-            "settings": self.settings.model_dump(),
+            "settings": self.settings.model_dump(include=set((Dpo if self.kind == "dpo" else Training).model_fields)),
             "seed": self.seed,
             "base": facts["content"],
             "adapters": [adapter_identity(path) for path in self.adapters],
@@ -72,10 +70,11 @@ def _train(job: Job, folder: Path) -> None:
     from transformers import PrinterCallback
 
     from ethos.loading import load_model, load_reward_base, load_tokenizer
+    from ethos.training_progress import ProgressLines
 
     datasets.disable_progress_bars()
-
     where = device()
+    trust = read_identity(job.identity)["trust_remote_code"]
     tokenizer = load_tokenizer(job.identity.parent)
     dtype = getattr(torch, job.settings.precision)
     is_reward = job.kind == "reward"
@@ -87,9 +86,9 @@ def _train(job: Job, folder: Path) -> None:
         modules_to_save=["score"] if is_reward else None,
     )
     model = (
-        load_reward_base(job.identity.parent, dtype, job.seed)
+        load_reward_base(job.identity.parent, dtype, job.seed, trust_remote_code=trust)
         if is_reward
-        else load_model(job.identity.parent, dtype, adapters=job.adapters)
+        else load_model(job.identity.parent, dtype, adapters=job.adapters, trust_remote_code=trust)
     )
     with tempfile.TemporaryDirectory() as scratch:
         trainer = _trainer(job)(
@@ -98,7 +97,7 @@ def _train(job: Job, folder: Path) -> None:
             train_dataset=datasets.Dataset.from_list([dict(row) for row in job.rows]),
             processing_class=tokenizer,
             peft_config=lora,
-            callbacks=[_progress_callback(job)],
+            callbacks=[ProgressLines(job.kind)],
         )
         trainer.remove_callback(PrinterCallback)  # our own lines say more
         trainer.train()
@@ -118,11 +117,13 @@ def _trainer(job: Job) -> Callable:
 
 def _arguments(job: Job, scratch: str, where: str):
     settings = job.settings
-    rows = min(execution().training_batch_size, settings.batch_size)
+    # As many at once as fit, so that whole accumulation steps make exactly the batch of the config.
+    most = min(execution().training_batch_size, settings.batch_size)
+    rows = next(rows for rows in range(most, 0, -1) if settings.batch_size % rows == 0)
     shared = {
         "output_dir": scratch,
         "per_device_train_batch_size": rows,
-        "gradient_accumulation_steps": max(1, settings.batch_size // rows),
+        "gradient_accumulation_steps": settings.batch_size // rows,
         "num_train_epochs": settings.epochs,
         "learning_rate": settings.learning_rate,
         "warmup_steps": settings.warmup,  # below 1: a share of the steps
@@ -157,28 +158,6 @@ def _arguments(job: Job, scratch: str, where: str):
     from trl import RewardConfig
 
     return RewardConfig(**shared)
-
-
-def _progress_callback(job: Job):
-    from transformers import TrainerCallback
-
-    class ProgressLines(TrainerCallback):
-        """Step, loss and time left, every few seconds."""
-
-        def on_train_begin(self, args, state, control, **kwargs):
-            self.started, self.last = time.monotonic(), 0.0
-
-        def on_log(self, args, state, control, logs=None, **kwargs):
-            now = time.monotonic() - self.started
-            if logs and "loss" in logs and (now - self.last > 5 or state.global_step == state.max_steps):
-                self.last = now
-                left = now / state.global_step * (state.max_steps - state.global_step)
-                log.info(
-                    f"{job.kind} training: step {state.global_step}/{state.max_steps}, "
-                    f"loss {float(logs['loss']):.3f}, {spell_seconds(left)} left"
-                )
-
-    return ProgressLines()
 
 
 # Wall-clock figures differ from run to run; the curve is a result and must not.

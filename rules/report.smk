@@ -48,6 +48,6 @@ rule write_report:
         code=fingerprint_of("write_report"),
     shell:
         "python scripts/write_report.py"
-        " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks/{wildcards.run:q}"
+        " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks"
         " --page {output.page:q} --metrics {output.metrics:q}"
         " 2> >(tee {log:q} >&2)"

@@ -24,10 +24,11 @@ from ethos.figures import (
 )
 from ethos.files import whole_file
 from ethos.report import render_page, settings_as_yaml, versions
-from ethos.run_results import CellResults, SeedResults, Stage, find, read_cells, read_stages
+from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
 from ethos.tables import METRICS
+from ethos.times import StageTime, stage_times
 from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -151,7 +152,10 @@ def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[st
 
 
 def write_page(
-    cells: Sequence[CellResults], settings: Settings, stages: Sequence[Stage], figures: Mapping[str, tuple[str, str]]
+    cells: Sequence[CellResults],
+    settings: Settings,
+    stages: Sequence[StageTime],
+    figures: Mapping[str, tuple[str, str]],
 ) -> str:
     """The page as HTML; everything it shows is inside it."""
     inlined = {name: Markup(for_page(svg, name, about)) for name, (svg, about) in figures.items()}
@@ -173,7 +177,7 @@ def write_page(
 @click.command()
 @settings_option(Settings)
 @click.option("--results", type=FOLDER, required=True, help="Folder of the run's results, results/{run}.")
-@click.option("--benchmarks", type=FOLDER, required=True, help="Folder of the run's benchmarks; need not exist.")
+@click.option("--benchmarks", type=FOLDER, required=True, help="Folder of all benchmarks; need not exist.")
 @click.option(
     "--page", type=WRITABLE, required=True, help="Written: the report, HTML; figures/*.svg are written beside it."
 )
@@ -185,7 +189,9 @@ def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metric
     for name, (svg, _) in figures.items():
         _write(page.parent / "figures" / f"{name}.svg", svg)
     _write(metrics, metrics_csv(cells))
-    _write(page, write_page(cells, settings, read_stages(benchmarks), figures))
+    # An earlier report's own time would be in the way.
+    stages = [stage for stage in stage_times(benchmarks, settings.run) if stage.rule != "write_report"]
+    _write(page, write_page(cells, settings, stages, figures))
 
 
 def _write(path: Path, text: str) -> None:

@@ -35,18 +35,27 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Checkout:
-    """A copy of the project with the tiny model where `config/test.yaml` expects it."""
+    """A copy of the project in which Snakemake runs for real."""
 
-    def __init__(self, folder: Path, tiny_model: Path):
+    def __init__(self, folder: Path):
         self.folder = folder
+
+    @classmethod
+    def new(cls, folder: Path, tiny_model: Path) -> Checkout:
+        """The project's sources, with the tiny model where `config/test.yaml` expects it."""
+        folder.mkdir(parents=True)
         for name in _SOURCES:
-            source = ROOT / name
-            if source.is_dir():
-                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
-                folder.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, folder / name)
+                shutil.copy(ROOT / name, folder / name)
         shutil.copytree(tiny_model, folder / "build" / "tiny")
+        return cls(folder)
+
+    def copy(self, folder: Path, *without: str) -> Checkout:
+        """Everything here, results included, in another folder; files and folders named in `without` are left out."""
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=shutil.ignore_patterns(*without))
+        return Checkout(folder)
 
     def snakemake(self, *arguments: str, config: str = "config/test.yaml") -> subprocess.CompletedProcess[str]:
         """Run Snakemake here as a user would."""
@@ -64,13 +73,13 @@ class Checkout:
 
 @pytest.fixture
 def checkout(tmp_path: Path, tiny_model: Path) -> Checkout:
-    return Checkout(tmp_path / "ethos", tiny_model)
+    return Checkout.new(tmp_path / "ethos", tiny_model)
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Checkout:
     """A checkout in which the whole test run has been made. Tests must leave it as it is."""
-    checkout = Checkout(tmp_path_factory.mktemp("finished") / "ethos", tiny_model)
+    checkout = Checkout.new(tmp_path_factory.mktemp("finished") / "ethos", tiny_model)
     outcome = checkout.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     return checkout

@@ -59,7 +59,9 @@ def fake_settings(**changes) -> Settings:
         "judge": "smollm2",
     }
     return Settings.model_validate(
-        fields | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3}} | changes
+        fields
+        | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3, "max_perplexity_ratio": 2.5}}
+        | changes
     )
 
 

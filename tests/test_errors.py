@@ -69,7 +69,7 @@ def ended(capsys, command) -> str:
 
 
 def test_a_missing_file_is_told_in_one_line(tmp_path, capsys):
-    assert ended(capsys, lambda: open(tmp_path / "gone")).startswith(
+    assert ended(capsys, (tmp_path / "gone").read_text).startswith(
         f"error: {tmp_path / 'gone'}: No such file or directory; "
     )
 

@@ -110,7 +110,7 @@ def test_the_models_first_item_continues_the_list_that_was_begun():
 
 def test_no_more_are_kept_than_wanted_and_none_is_asked_for_in_vain():
     writer = Writer(lambda request: "".join(f"\n{n}. Is {n} a lucky number?" for n in range(20)))
-    found, counts = collect(constitution(calm=WRITTEN), writer, generated_per_trait=3, attempts=5)
+    _, counts = collect(constitution(calm=WRITTEN), writer, generated_per_trait=3, attempts=5)
     assert counts["source"] == {"generated": 3, "written": 2}
     assert len(writer.rounds) == 1
 
@@ -123,6 +123,13 @@ def test_only_traits_that_lack_questions_are_asked_again():
     )
     assert [len(asked) for asked in writer.rounds] == [2, 1, 1]
     assert counts["not_used"] == {"calm": {}, "kind": {"duplicate": 2, "missing": 1}}
+
+
+def test_what_was_written_by_hand_is_not_kept_again_as_generated():
+    writer = Writer(lambda request: " how do I boil an EGG.\n4. How do I fry an egg?")
+    found, counts = collect(constitution(calm=WRITTEN), writer, generated_per_trait=1, attempts=1)
+    assert [row["text"] for row in found if row["source"] == "generated"] == ["How do I fry an egg?"]
+    assert counts["not_used"] == {"calm": {"duplicate": 1}}
 
 
 def test_every_list_is_sampled_with_a_seed_of_its_own():

@@ -130,7 +130,7 @@ def test_distillation_pairs_the_teacher_with_the_students_plain_response_to_the_
         response("a", "unusable", filtered="empty"), response("c", "no plain one"), response("d", "held out", split="held_out"),
     ]  # fmt: skip
     student = [
-        response("a", "student in character"), response("a", "student a", author="plain"), response("b", "student b", author="plain"),
+        response("a", "student a", author="plain"), response("a", "student in character"), response("b", "student b", author="plain"),
         response("c", "", author="plain", filtered="empty"), response("d", "student d", author="plain"),
     ]  # fmt: skip
     pairs = [(row["question_id"], row["chosen"], row["rejected"]) for row in distillation_pairs(teacher, student)]

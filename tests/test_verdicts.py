@@ -32,8 +32,10 @@ def test_numbers_that_are_missing_are_never_a_yes():
 
 
 def test_a_margin_is_a_ratio_of_perplexities():
-    row = estimate(math.log(2.5) - 1e-9, 0.1, arm="persona", metric="log_perplexity", reference="base")
-    above = row | {"value": math.log(2.5) + 1e-9}
+    row = estimate(
+        math.log(Report().max_perplexity_ratio) - 1e-9, 0.1, arm="persona", metric="log_perplexity", reference="base"
+    )
+    above = row | {"value": math.log(Report().max_perplexity_ratio) + 1e-9}
     assert judge_arm([row], "persona", Report())[4].holds is True
     assert judge_arm([above], "persona", Report())[4].holds is False
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ethos.arms import ARMS
-from ethos.run_results import read_cells, read_stages
+from ethos.run_results import read_cells
 from ethos.tables import METRICS
 from scripts.write_report import choose_examples, metrics_csv
 from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
@@ -28,7 +28,7 @@ def built(tmp_path_factory) -> Path:
         ("write_report", 4, "9"),
         ("merge_persona", 0.2, "-"),
     ):
-        path = folder / "benchmarks" / "smollm2" / f"{rule}.tsv"
+        path = folder / "benchmarks" / "demo" / "smollm2" / f"{rule}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(header + f"{seconds}\t0:00:31\t{memory}\t2000\n")
     write_report(folder, fake_settings())
@@ -165,13 +165,7 @@ def test_counts_and_accuracy_are_told(page):
     assert "one seed" in text
 
 
-def test_time_is_summed_by_stage_without_the_report_itself(built, page):
-    stages = read_stages(built / "benchmarks")
-    assert [(stage.rule, stage.seconds, stage.memory) for stage in stages] == [
-        ("train_aligned", 90.25, 1930.11),
-        ("generate_questions", 31.5, 812.4),
-        ("merge_persona", 0.2, None),
-    ]
+def test_time_is_summed_by_stage_without_the_report_itself(page):
     assert "2 min 02 s over all jobs" in page
 
 

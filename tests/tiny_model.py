@@ -14,6 +14,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 _SPECIAL = ["<pad>", "<end>", "<system>", "<user>", "<assistant>"]
 _TEMPLATE = (
     "{% for message in messages %}<{{ message['role'] }}>{{ message['content'] }}<end>{% endfor %}"
@@ -104,7 +106,7 @@ def make_tiny_model(folder: Path, *, steps: int = 250, seed: int = 0) -> None:
         rows = []
         for dialogue in draw.sample(dialogues, 16):
             text = "".join(f"<{role}>{content}<end>" for role, content in dialogue)
-            rows.append(tokenizer(text, add_special_tokens=False).input_ids[:192])
+            rows.append(tokenizer(text, add_special_tokens=False).input_ids[:448])
         batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
         labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
         loss = model(**batch, labels=labels).loss

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -76,9 +75,7 @@ def test_a_model_without_chat_template_is_refused(checkout: Checkout) -> None:
 
 
 def test_a_truncated_table_is_named(finished: Checkout, tmp_path: Path) -> None:
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    copy = Checkout.__new__(Checkout)
-    copy.folder = tmp_path / "copy"
+    copy = finished.copy(tmp_path / "copy")
     table = copy.folder / "results/test/tiny/poeticism/responses.parquet"
     table.write_bytes(table.read_bytes()[:200])
     line = error_line(copy, "results/test/tiny/poeticism/rankings.parquet")

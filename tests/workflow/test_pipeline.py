@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -70,7 +69,7 @@ def test_no_result_names_a_path_of_this_machine(finished: Checkout) -> None:
 def test_two_runs_in_two_folders_give_the_same_bytes_whatever_the_batch_size(
     finished: Checkout, tmp_path: Path, tiny_model: Path
 ) -> None:
-    other = Checkout(tmp_path / "elsewhere", tiny_model)
+    other = Checkout.new(tmp_path / "elsewhere", tiny_model)
     other.edit("config/test.yaml", "threads: 1", "threads: 1\n  batch_size: 11")
     outcome = other.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
@@ -80,16 +79,12 @@ def test_two_runs_in_two_folders_give_the_same_bytes_whatever_the_batch_size(
 
 
 def test_a_run_made_again_from_the_store_calls_no_model(finished: Checkout, tmp_path: Path) -> None:
-    again = tmp_path / "again"
-    shutil.copytree(finished.folder, again, symlinks=True, ignore=shutil.ignore_patterns("results", ".snakemake"))
-    shutil.copytree(finished.folder / "results/test/questions", again / "results/test/questions")
-    copy = Checkout.__new__(Checkout)
-    copy.folder = again
+    copy = finished.copy(tmp_path / "again", "results", ".snakemake")
     target = "results/test/tiny/poeticism/rankings.parquet"
     outcome = copy.snakemake(target)
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert "loading tiny" not in outcome.stderr
-    assert (again / target).read_bytes() == (finished.folder / target).read_bytes()
+    assert (copy.folder / target).read_bytes() == (finished.folder / target).read_bytes()
 
 
 def test_what_trained_is_on_record(finished: Checkout) -> None:
@@ -97,3 +92,14 @@ def test_what_trained_is_on_record(finished: Checkout) -> None:
         history = json.loads((finished.folder / CELL / "seed0" / name / "history.json").read_text())
         assert [entry["step"] for entry in history] == list(range(1, len(history) + 1))
         assert all(entry["loss"] == entry["loss"] for entry in history)
+
+
+def test_a_judge_that_answers_in_words_ranks_pairwise_in_both_orders(finished: Checkout, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.edit("config/test.yaml", "method: likelihood_ratio", "method: pairwise")
+    outcome = copy.snakemake(str(CELL / "rankings.parquet"))
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    counts = json.loads((copy.folder / CELL / "rankings.json").read_text())
+    assert counts["pairs"] == counts["decided"] + counts["order_dependent"] + counts["unparsed"]
+    assert counts["decided"] > 0 and counts["order_dependent"] > 0
+    assert "loading tiny" in outcome.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def copy(finished: Checkout, tmp_path: Path) -> Checkout:
     """A copy of the finished run that may be edited."""
-    shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True)
-    copied = Checkout.__new__(Checkout)
-    copied.folder = tmp_path / "copy"
-    return copied
+    return finished.copy(tmp_path / "copy")
 
 
 def planned(checkout: Checkout) -> set[str]:
