@@ -38,7 +38,7 @@ def score_in_and_out(
 
 
 def cues_per_hundred_words(response: str, cues: Sequence[str]) -> float:
-    """The constitution's cues in a response, per hundred words; whole words, case ignored; 0 for an empty response."""
+    """The constitution's cues in a response, per hundred words; whole words, case and line breaks ignored; 0 for an empty response."""
     words = len(response.split())
-    pattern = r"\b(?:" + "|".join(re.escape(cue) for cue in cues) + r")\b"
+    pattern = r"\b(?:" + "|".join(r"\s+".join(map(re.escape, cue.split())) for cue in cues) + r")\b"
     return 100 * len(re.findall(pattern, response, flags=re.IGNORECASE)) / words if words else 0.0

@@ -167,7 +167,12 @@ class Introspection(Training):
     guided_interactions: int = Field(
         1000, ge=0, description="Conversations with a sentence of guidance in the system prompt."
     )
-    turns: int = Field(10, ge=2, description="Turns of a conversation, both speakers counted.")
+    turns: int = Field(
+        10,
+        ge=2,
+        multiple_of=2,
+        description="Turns of a conversation, both speakers counted; even, so that it ends on the one whose greeting was not given.",
+    )
     cut_off: Literal["drop", "trim"] = Field("drop", description="As in `responses`, for reflections and turns.")
     sampling: Sampling = Field(Sampling(), description="Sampling of reflections.")
     turn_sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of a turn of a conversation.")

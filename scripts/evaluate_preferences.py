@@ -13,6 +13,7 @@ import numpy as np
 from ethos.arms import ARMS, adapter_options, arm_engine, arm_messages
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request, ScoreRequest, chat
+from ethos.errors import BadInput
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
@@ -156,6 +157,10 @@ def main(
     character = load_constitution(constitution)
     trained = {row["text"] for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
     asked = [text for text in prompt_lines("general_questions") if text not in trained]
+    if not asked:
+        raise BadInput(
+            "every everyday message trains; lower questions.general or raise questions.held_out", path=questions
+        )
     traits = prompt_lines("single_word_traits")[: settings.preferences.traits]
     design = draw_matches(traits, asked, settings.preferences.matches_per_trait, derive_seed(seed, "design"))
     base = StoredEngine(student, stage="evaluate_preferences")

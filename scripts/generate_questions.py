@@ -77,14 +77,20 @@ def _list_request(trait: Trait, settings: Questions, seed: int, attempt: int) ->
     examples = list(trait.questions)
     random.Random(request_seed).shuffle(examples)
     begun = "".join(f"{number}. {example}\n" for number, example in enumerate(examples, 1))
-    prompt = render_prompt("generate_questions", count=len(examples) + settings.per_list, trait=trait.text)
+    prompt = render_prompt(
+        "generate_questions",
+        count=len(examples) + settings.per_list,
+        trait=trait.text,
+        clarification=trait.clarification or "",
+    )
     return Request(chat(user=prompt), settings.sampling, request_seed, prefill=f"{begun}{len(examples) + 1}.")
 
 
 def split_of(rows: list[dict[str, Any]], held_out: float) -> None:
     """Decide each question's split by a hash of trait and text; at least one held-out question a trait.
 
-    So a question keeps its split whatever else is added to or removed from the constitution.
+    So a question keeps its split when others are added or removed. A text that is held out under one trait is held out
+    under every trait: what is measured must not have trained.
     """
     for row in rows:
         row["hash"] = int(sha256_of_text(f"{row['trait']}\x1f{row['text']}")[:15], 16) / 16**15
@@ -93,6 +99,10 @@ def split_of(rows: list[dict[str, Any]], held_out: float) -> None:
         own = [row for row in rows if row["trait"] == trait and row["source"] != "general"]
         if all(row["split"] == "train" for row in own):
             min(own, key=lambda row: row["hash"])["split"] = "held_out"
+    texts = {fold(row["text"]) for row in rows if row["split"] == "held_out"}
+    for row in rows:
+        if fold(row["text"]) in texts:
+            row["split"] = "held_out"
 
 
 def generate_questions(
@@ -112,7 +122,9 @@ def generate_questions(
     traits = [trait.id for trait in constitution.traits]
     for text in prompt_lines("general_questions")[: settings.general]:
         if fold(text) not in taken:
-            texts.append((traits[derive_seed(seed, "general", text) % len(traits)], text, "general"))
+            # The trait with the highest draw: another trait takes only what it wins, and moves nothing else.
+            drawn = max(traits, key=lambda trait: derive_seed(seed, "general", text, trait))
+            texts.append((drawn, text, "general"))
     rows = [
         {"question_id": sha256_of_text(f"{trait}\x1f{text}")[:16], "trait": trait, "text": text, "source": source}
         for trait, text, source in texts

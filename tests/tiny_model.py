@@ -81,7 +81,7 @@ def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_tiny_model(folder: Path, *, steps: int = 250, seed: int = 0) -> None:
+def make_tiny_model(folder: Path, *, steps: int = 160, seed: int = 0) -> None:
     """Train the model and write it as a normal model folder; the same bytes each time on one kind of machine."""
     draw = random.Random(seed)
     torch.manual_seed(seed)
