@@ -56,7 +56,7 @@ def test_a_speakers_own_turns_are_the_assistants():
     ]
 
 
-@pytest.mark.parametrize("turns", [2, 3, 4, 9])
+@pytest.mark.parametrize("turns", [2, 4, 10])
 def test_every_view_alternates_and_the_model_is_always_asked_to_answer_a_user(turns):
     engine = Speaker()
     talk(engine, turns=turns)
@@ -67,7 +67,7 @@ def test_every_view_alternates_and_the_model_is_always_asked_to_answer_a_user(tu
         assert order[1:] == ["user", "assistant"] * (len(order) // 2 - 1) + ["user"]
 
 
-@pytest.mark.parametrize("turns", [2, 3, 4, 9])
+@pytest.mark.parametrize("turns", [2, 4, 10])
 def test_what_is_trained_on_ends_on_the_assistants_turn(turns):
     [row] = talk(Speaker(), turns=turns)
     assert roles(row["messages"])[1:] == ["user", "assistant"] * (len(row["messages"]) // 2)
