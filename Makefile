@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-long check format docs bench lock clean
+.PHONY: demo test check format docs bench lock clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
@@ -36,11 +36,12 @@ bench: $(READY) ## Time the embedded engine against plain generate(), as ratios.
 
 # Installed once; again only when the lock or the project's metadata changes.
 $(READY): envs/ethos.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ethos needs Python 3.11 or newer; run make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/ethos.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $(READY)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ethos needs Python 3.11 or newer; try make PYTHON=python3.11")'
+	@echo "Setting up $(VENV), once; this takes a few minutes."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/ethos.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
 
 lock: ## Resolve the dependencies anew, in a fresh environment, and write both environment files.
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
