@@ -1,5 +1,6 @@
 # Ethos with only Python 3.11+, git and make: `make demo`, `make test`, `make check`, `make bench`.
 
+SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -46,7 +47,7 @@ $(READY): envs/ethos.lock pyproject.toml
 lock: ## Resolve the dependencies anew, in a fresh environment, and write both environment files.
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --upgrade pip
-	build/lock/bin/python -m pip install --quiet --group dev $$($(PYTHON) -c 'import tomllib; print(" ".join(repr(d) for d in tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))') setuptools
+	build/lock/bin/python -m pip install --quiet --group dev $$($(PYTHON) -c 'import tomllib; print(" ".join(tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]))') setuptools
 	build/lock/bin/python -m pip freeze --all | $(PYTHON) envs/write_lock.py
 
 clean: ## Remove what a run made, but keep the store.

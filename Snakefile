@@ -20,8 +20,10 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
+# Models are fetched where there is a network: on the login node of a cluster.
 localrules:
     all,
+    prepare_model,
 
 
 rule all:

@@ -168,7 +168,7 @@ class Batch:
             position_ids=(mask.cumsum(1) - 1).clamp(min=0),
             past_key_values=cache,
             use_cache=True,
-            logits_to_keep=1,
+            logits_to_keep=LEAST_ROWS,  # one alone would be a product of too few rows
         )
         logits = out.logits[:, -1].float()
         if self.cache is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -89,16 +89,6 @@ class Score:
 
 def _key(kind: str, model: str, content: dict[str, Any]) -> str:
     return sha256_of_text(canonical_json([kind, model, content]))
-
-
-@dataclass
-class Usage:
-    """What an engine really did: calls made and tokens sampled or scored."""
-
-    calls: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    found_in_store: int = field(default=0)
 
 
 class Engine(Protocol):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 import transformers
+from jinja2.exceptions import TemplateError
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer
 
 # Our own lines say more than bars, and read well in a log; a fresh head that is "missing" is no news.
@@ -20,6 +21,19 @@ def load_tokenizer(folder: Path):
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def supported_turns(tokenizer, turns: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """The turns as the chat template takes them: one without a system role gets it before the first user turn."""
+    turns = [dict(turn) for turn in turns]
+    if turns[0]["role"] != "system":
+        return turns
+    try:
+        tokenizer.apply_chat_template(turns, tokenize=False)
+    except TemplateError:
+        system, first, *rest = turns
+        return [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
+    return turns
 
 
 def load_model(folder: Path, dtype: torch.dtype, *, adapters: Sequence[Path] = (), trust_remote_code: bool = False):

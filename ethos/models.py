@@ -9,7 +9,7 @@ from ethos.errors import BadInput
 from ethos.files import canonical_json, read_json, sha256_of_file, sha256_of_text
 
 # Only what changes what the model says counts towards its identity; a README beside the weights does not.
-_MEANING = (".safetensors", ".json", ".jinja", ".model", ".txt")
+_MEANING = (".safetensors", ".json", ".jinja", ".model", ".txt", ".py")
 _NOT_MEANING = ("identity.json", "history.json", "LICENSE.txt")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,26 +34,39 @@ class RewardModel:
         trust = read_identity(identity)["trust_remote_code"]
         # The head's seed does not matter: the adapter brings the trained one.
         base = load_reward_base(identity.parent, getattr(torch, precision), seed=0, trust_remote_code=trust)
+        base.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id  # finds the last token of a text
         self.model = PeftModel.from_pretrained(base, adapter).eval().to(self.device)
 
     def score(self, rows: Sequence[tuple[str, str]], *, stage: str) -> list[float]:
         """Rewards of (question, response) rows, in their order."""
-        import torch
+        from ethos.decoding import padded
 
         texts = [self.tokenizer.apply_chat_template(conversation(*row), tokenize=False) for row in rows]
         ids = [self.tokenizer(text, add_special_tokens=False).input_ids[: self.max_tokens] for text in texts]
         rewards = [0.0] * len(rows)
         progress = Progress(stage, len(rows))
-        # Of like length together, so that little is spent on padding.
-        order = sorted(range(len(rows)), key=lambda index: len(ids[index]))
-        for start in range(0, len(order), execution().batch_size):
-            part = order[start : start + execution().batch_size]
-            batch = self.tokenizer.pad(
-                {"input_ids": [ids[index] for index in part]}, padding_side="right", return_tensors="pt"
-            ).to(self.device)
-            with torch.inference_mode():
-                values = self.model(**batch).logits[:, 0].float().tolist()
-            for index, value in zip(part, values, strict=True):
-                rewards[index] = value
-                progress.add(len(ids[index]))
+        # In shapes of their own length, as in the engine: a reward must not depend on what shares its batch.
+        groups: dict[int, list[int]] = defaultdict(list)
+        for index, tokens in enumerate(ids):
+            groups[padded(len(tokens))].append(index)
+        for length, group in sorted(groups.items(), reverse=True):
+            for start in range(0, len(group), execution().batch_size):
+                part = group[start : start + execution().batch_size]
+                for index, value in zip(part, self._rewards([ids[index] for index in part], length), strict=True):
+                    rewards[index] = value
+                    progress.add(len(ids[index]))
         return rewards
+
+    def _rewards(self, texts: Sequence[Sequence[int]], length: int) -> list[float]:
+        import torch
+
+        from ethos.decoding import causal_mask
+
+        ids = torch.full((len(texts), length), self.tokenizer.pad_token_id)
+        mask = torch.zeros((len(texts), length), dtype=torch.long)
+        for row, tokens in enumerate(texts):
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            mask[row, : len(tokens)] = 1
+        with torch.inference_mode():
+            output = self.model(input_ids=ids.to(self.device), attention_mask=causal_mask(mask.to(self.device)))
+        return output.logits[:, 0].float().tolist()

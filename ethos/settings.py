@@ -113,6 +113,11 @@ class Rankings(Section):
         description="`pairwise`: the judge reads two responses in both orders. `likelihood_ratio`: mean log-probability "
         "with the traits in the system prompt minus without; works with models too small to judge in words.",
     )
+    with_plain: bool = Field(
+        False,
+        description="Let the student's plain response compete too. The preference model then knows what the policy says before "
+        "it is aligned, and not only what it says in character.",
+    )
     pairs_per_question: int = Field(
         10, ge=1, description="Pairs of a question that train the preference model, widest margin first."
     )
@@ -134,7 +139,11 @@ class Training(Section):
     )
     batch_size: int = Field(32, ge=1, description="Examples of one optimiser step.")
     epochs: float = Field(1, gt=0, description="Passes over the data.")
-    max_tokens: int = Field(1024, ge=8, description="Longer examples are cut.")
+    max_tokens: int = Field(
+        1024,
+        ge=8,
+        description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
+    )
     precision: Precision = Field("bfloat16", description="Precision of the frozen weights; adapters train in float32.")
     lora: Lora = Field(Lora(), description="The adapter's shape.")
 
@@ -151,7 +160,10 @@ class Dpo(Training):
 
 
 class Distillation(Dpo):
-    """DPO on the teacher in character against the student as it is, with an NLL term on the teacher's response."""
+    """DPO on the teacher in character against the student as it is, with an NLL term on the teacher's response.
+
+    The published loss has a KL term too (0.001), which TRL does not offer; it is left out.
+    """
 
     responses_per_question: int = Field(
         5, ge=1, description="The teacher's responses to each training question; a pair each."
@@ -161,7 +173,11 @@ class Distillation(Dpo):
 class Introspection(Training):
     """Reflections and self-interactions of the distilled model, and the SFT on them."""
 
-    max_tokens: int = Field(3072, ge=8, description="Longer examples are cut.")
+    max_tokens: int = Field(
+        3072,
+        ge=8,
+        description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
+    )
     reflections_per_prompt: int = Field(1000, ge=1, description="Reflections sampled for each reflection prompt.")
     free_interactions: int = Field(1000, ge=0, description="Conversations of the model with itself, left to itself.")
     guided_interactions: int = Field(
@@ -188,6 +204,10 @@ class Persona(Section):
 class Preferences(Section):
     """Revealed preferences: which of two single-word traits shows in an answer."""
 
+    resamples: int = Field(
+        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each and arm."
+    )
+
     traits: int = Field(144, ge=2, le=144, description="Traits taken from `prompts/single_word_traits.txt`.")
     matches_per_trait: int = Field(100, ge=1, description="Matches each trait plays.")
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
@@ -200,7 +220,7 @@ class Evaluation(Section):
     sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
     preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
     confidence: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-    resamples: int = Field(9999, ge=99, description="Bootstrap resamples.")
+    resamples: int = Field(9999, ge=99, description="Bootstrap resamples of questions.")
 
 
 class Report(Section):
@@ -211,7 +231,9 @@ class Report(Section):
     )
     examples: int = Field(6, ge=1, description="Held-out questions shown with all arms side by side.")
     max_perplexity_ratio: float = Field(
-        2.0, gt=1, description="Fluency margin: an arm's perplexity under base, at most this many times base's own."
+        2.5,
+        gt=1,
+        description="Fluency margin: an arm's perplexity under base, with its whole interval, at most this many times base's own.",
     )
     max_repetition_increase: float = Field(
         0.05, ge=0, description="Fluency margin: rise over base in the share of repeated four-word sequences."
@@ -219,12 +241,15 @@ class Report(Section):
 
 
 class Execution(Section):
-    """How the work is done. Changing any of these rebuilds nothing."""
+    """How the work is done. Changing any of these rebuilds nothing; another device, number of threads or training batch may
+    round the last bits of a training otherwise."""
 
     store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
     batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
     training_batch_size: int = Field(8, ge=1, description="Most examples on the device at once; the rest accumulates.")
-    device: str = Field("auto", description="`cpu`, `cuda` or `auto`.")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
+    )
     threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
 
@@ -237,8 +262,10 @@ class Settings(Section):
     models: dict[Name, ModelSource] = Field(min_length=1, description="Models by name.")
     students: list[Name] = Field(min_length=1, description="Models that are trained.")
     teacher: Name = Field(description="Model that plays the character for distillation.")
-    judge: Name = Field(description="Model that ranks and judges.")
-    seeds: list[int] = Field([0], min_length=1, description="Seeds of what is trained and all that is sampled from it.")
+    judge: Name = Field(description="Model that ranks responses and judges pairs.")
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(
+        [0], min_length=1, description="Seeds of what is trained and all that is sampled from it."
+    )
     data_seed: int = Field(0, description="Seed of questions, responses and rankings.")
     questions: Questions = Field(Questions(), description="How questions are collected and split.")
     responses: Responses = Field(Responses(), description="Responses in character, and plain ones.")

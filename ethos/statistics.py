@@ -76,4 +76,5 @@ def bradley_terry(
     if not data:
         return np.zeros(items)
     strengths = choix.opt_pairwise(items, data, alpha=2 * prior)
-    return strengths - strengths.mean()
+    # Equal records must be equal strengths, not differ by what rounding left.
+    return np.round(strengths - strengths.mean(), 6)

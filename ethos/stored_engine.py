@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
-from ethos.engine import Completion, Engine, Request, Score, ScoreRequest, Usage
+from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text
+from ethos.fingerprint import file_fingerprint
 from ethos.models import adapter_identity, read_identity
 from ethos.progress import Progress
 from ethos.store import CompletionStore
 
 log = logging.getLogger("ethos.engine")
 
-# Counts towards the key of a completion: raise it when the embedded engine answers the same request otherwise.
-_TRANSFORMERS_VERSION = "transformers/1"
+# What decides an answer besides the request and the weights.
+_ENGINE_FILES = ("transformers_engine.py", "decoding.py", "sampler.py", "loading.py")
+
+
+@cache
+def _engine_version() -> list[str]:
+    """Code and libraries of the embedded engine; another version may answer the same request otherwise."""
+    here = Path(__file__).parent
+    return [*(file_fingerprint(here / name) for name in _ENGINE_FILES), version("torch"), version("transformers")]
 
 
 class StoredEngine:
@@ -34,12 +43,11 @@ class StoredEngine:
         self.dtype, self.trust_remote_code = facts["dtype"], facts["trust_remote_code"]
         self.key = sha256_of_text(
             canonical_json(
-                [_TRANSFORMERS_VERSION, facts["content"], self.dtype, [adapter_identity(path) for path in adapters]]
+                [_engine_version(), facts["content"], self.dtype, [adapter_identity(path) for path in adapters]]
             )
         )
         self.name = facts["name"]
         self.store = CompletionStore(store_folder())
-        self.usage = Usage()
         self._engine: Engine | None = None
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
@@ -61,7 +69,8 @@ class StoredEngine:
         answers = {key: kind(**answer) for key, answer in self.store.find(keys).items()}
         # Two equal requests are one call.
         missing = {key: request for key, request in zip(keys, requests, strict=True) if key not in answers}
-        self.usage.found_in_store += len(set(keys)) - len(missing)
+        if answers:
+            log.info(f"{self.stage} ({self.name}): {len(answers)} of {len(set(keys))} found in the store")
         if missing:
             self._ask(missing, answers, method, tokens_of)
         return [answers[key] for key in keys]
@@ -69,18 +78,14 @@ class StoredEngine:
     def _ask(self, missing: dict, answers: dict, method: Callable, tokens_of: Callable) -> None:
         names = list(missing)
         progress = Progress(f"{self.stage} ({self.name})", len(names))
-        started = time.monotonic()
         with self.store.writer(model=self.key, stage=self.stage) as writer:
 
             def keep(index: int, answer) -> None:
                 answers[names[index]] = answer
                 writer.add(names[index], asdict(answer))
-                self.usage.calls += 1
-                self.usage.tokens += tokens_of(answer)
                 progress.add(tokens_of(answer))
 
             method(self._loaded())(list(missing.values()), keep)
-        self.usage.seconds += time.monotonic() - started
 
     def _loaded(self) -> Engine:
         if self._engine is None:

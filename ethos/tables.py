@@ -39,7 +39,7 @@ RESPONSES = _schema(
 )  # fmt: skip
 
 # One row a response that was ranked. rank 1 is best, ties share a rank; score: higher is better.
-RANKINGS = _schema(question_id="text", sample="int", score="float", rank="int")
+RANKINGS = _schema(question_id="text", author="text", sample="int", score="float", rank="int")
 
 # One row a pair. margin: difference of what ordered them (chosen minus rejected); null where nothing scored them.
 PAIRS = _schema(
@@ -47,7 +47,7 @@ PAIRS = _schema(
 )
 
 # One row a response that the preference model scored. reward: in logits, comparable within a question only.
-REWARDS = _schema(question_id="text", sample="int", reward="float")
+REWARDS = _schema(question_id="text", author="text", sample="int", reward="float")
 
 # One row a training text of introspection. kind: reflection | interaction. The last message is the assistant's.
 CONVERSATIONS = _schema(conversation_id="text", kind="text", messages=_MESSAGES, filtered="text?")
@@ -67,12 +67,12 @@ SAMPLES = _schema(
 # One row a sample and a measure.
 MEASURES = _schema(arm="text", question_id="text", trait="text", sample="int", metric="text", value="float?")
 
-# One row a match: an arm was offered two traits; shown is the one its answer shows.
+# One row a match: an arm was offered two traits; shown is the one its answer shows, null where it shows neither.
 MATCHES = _schema(
-    arm="text", first="text", second="text", question="text", response="text", shown="text", margin="float"
+    arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
 )
 
-# One row a result; every number in the report is here. reference: the arm compared with, null for a level.
+# One row a result of an evaluation. reference: the arm compared with, null for a level.
 METRICS = _schema(
     run="text", student="text", constitution="text", seed="int", arm="text", reference="text?", evaluation="text",
     metric="text", slice="text", value="float?", ci_low="float?", ci_high="float?", interval="text", n="int",

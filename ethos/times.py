@@ -21,13 +21,12 @@ class StageTime:
 
 
 def stage_times(folder: Path, run: str) -> list[StageTime]:
-    """The stages of a run and the preparation of its models, in the order in which they ended; none if it never ran.
+    """The stages of a run, in the order in which they ended; none if it never ran.
 
     Raises BadInput when a file is no benchmark.
     """
-    files = [*folder.glob(f"{run}/**/*.tsv"), *folder.glob("models/**/*.tsv")]
     stages: dict[str, StageTime] = {}
-    for path in sorted(files, key=lambda path: (path.stat().st_mtime, path)):
+    for path in sorted((folder / run).rglob("*.tsv"), key=lambda path: (path.stat().st_mtime, path)):
         seconds, memory = _measured(path)
         before = stages.get(path.stem, StageTime(path.stem, 0, 0.0, None))
         highest = max((value for value in (before.memory, memory) if value is not None), default=None)

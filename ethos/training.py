@@ -94,15 +94,26 @@ def _train(job: Job, folder: Path) -> None:
         trainer = _trainer(job)(
             model=model,
             args=_arguments(job, scratch, where),
-            train_dataset=datasets.Dataset.from_list([dict(row) for row in job.rows]),
+            train_dataset=datasets.Dataset.from_list([_supported(tokenizer, row) for row in job.rows]),
             processing_class=tokenizer,
             peft_config=lora,
             callbacks=[ProgressLines(job.kind)],
         )
         trainer.remove_callback(PrinterCallback)  # our own lines say more
+        if len(trainer.train_dataset) < len(job.rows):
+            log.warning(
+                f"{job.kind} training: {len(job.rows) - len(trainer.train_dataset)} of {len(job.rows)} examples are longer than max_tokens and left out"
+            )
         trainer.train()
     save_adapter(trainer.model, folder)
     write_json(folder / "history.json", _history(trainer.state.log_history))
+
+
+def _supported(tokenizer, row: Mapping[str, Any]) -> dict[str, Any]:
+    """An example whose prompt has only roles that the chat template knows."""
+    from ethos.loading import supported_turns
+
+    return {name: supported_turns(tokenizer, turns) if name == "prompt" else turns for name, turns in row.items()}
 
 
 def _trainer(job: Job) -> Callable:

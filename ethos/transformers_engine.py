@@ -12,26 +12,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from jinja2.exceptions import TemplateError
 
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row, causal_mask, padded
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
-from ethos.loading import load_model, load_tokenizer
+from ethos.loading import load_model, load_tokenizer, supported_turns
 
 
-def render(tokenizer, messages: Sequence[Message], *, prefill: str = "", generation_prompt: bool = True) -> str:
-    """The text of a conversation up to the reply; a template without a system role gets it before the first user turn."""
-    turns = [{"role": message.role, "content": message.content} for message in messages]
-    try:
-        text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=generation_prompt)
-    except TemplateError:
-        if turns[0]["role"] != "system":
-            raise
-        system, first, *rest = turns
-        merged = [{"role": first["role"], "content": f"{system['content']}\n\n{first['content']}"}, *rest]
-        text = tokenizer.apply_chat_template(merged, tokenize=False, add_generation_prompt=generation_prompt)
-    return text + prefill
+def render(tokenizer, messages: Sequence[Message], *, prefill: str = "") -> str:
+    """The text of a conversation up to the reply, and the prefill with which the reply begins."""
+    turns = supported_turns(tokenizer, [{"role": message.role, "content": message.content} for message in messages])
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + prefill
 
 
 class TransformersEngine:
@@ -56,11 +47,24 @@ class TransformersEngine:
         self.model = load_model(
             folder, getattr(torch, dtype), adapters=adapters, trust_remote_code=trust_remote_code
         ).to(self.device)
+        self._refuse_other_attention(folder)
         self.model.set_attn_implementation("ethos")
         self.batch_size = batch_size
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30)
         ends = self.model.generation_config.eos_token_id
         self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
+
+    def _refuse_other_attention(self, folder: Path) -> None:
+        """The rows' masks are our own, so a model whose layers want others would be computed wrongly, in silence."""
+        config = self.model.config.get_text_config()
+        kinds = set(getattr(config, "layer_types", None) or []) - {"full_attention"}
+        capped = getattr(config, "attn_logit_softcapping", None)
+        if kinds or capped or getattr(config, "sliding_window", None):
+            what = ", ".join(sorted(kinds)) or ("capped logits" if capped else "a sliding window")
+            raise BadInput(
+                f"has attention of another kind ({what}), which the embedded engine can't compute; use another model",
+                path=folder,
+            )
 
     # Generation
 

@@ -100,7 +100,7 @@ def _same_way(ratio: Row | None, style: Row | None) -> Verdict:
 
 
 def _perplexity(row: Row | None, margins: Report) -> Verdict:
-    question = "Fluency: is perplexity under base within the margin?"
+    question = "Fluency: is the whole interval of perplexity under base within the margin?"
     ratio = perplexity_ratio(row)
     if ratio is None:
         return Verdict(question, None, "not measured")
@@ -109,18 +109,18 @@ def _perplexity(row: Row | None, margins: Report) -> Verdict:
         bounds = f" [{math.exp(row['ci_low']):.2f},\N{NO-BREAK SPACE}{math.exp(row['ci_high']):.2f}]"
     return Verdict(
         question,
-        ratio <= margins.max_perplexity_ratio,
+        None if row["ci_high"] is None else math.exp(row["ci_high"]) <= margins.max_perplexity_ratio,
         f"{ratio:.2f}{bounds} times base’s own; at most {margins.max_perplexity_ratio:g}",
     )
 
 
 def _repetition(row: Row | None, margins: Report) -> Verdict:
-    question = "Fluency: is the rise in repetition within the margin?"
+    question = "Fluency: is the whole interval of the rise in repetition within the margin?"
     if row is None or row["value"] is None:
         return Verdict(question, None, "not measured")
     allowed = margins.max_repetition_increase
     return Verdict(
         question,
-        row["value"] <= allowed,
+        None if row["ci_high"] is None else row["ci_high"] <= allowed,
         f"repeated four-word sequences − base: {spell_interval(row)}; at most {signed(allowed)}",
     )

@@ -38,6 +38,7 @@ rule train_preference_model:
     """Train a preference model on the rankings, and let it score every response."""
     input:
         pairs="results/{run}/{student}/{constitution}/pairs.parquet",
+        rankings="results/{run}/{student}/{constitution}/rankings.parquet",
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         student=identity_of("student"),
     output:
@@ -61,7 +62,8 @@ rule train_preference_model:
         code=fingerprint_of("train_preference_model"),
     shell:
         "python scripts/train_preference_model.py"
-        " --pairs {input.pairs:q} --responses {input.responses:q} --student {input.student:q}"
+        " --pairs {input.pairs:q} --rankings {input.rankings:q}"
+        " --responses {input.responses:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {wildcards.seed} --confidence {params.confidence}"
         " --adapter {output.adapter:q} --rewards {output.rewards:q} --accuracy {output.accuracy:q}"
         " 2> >(tee {log:q} >&2)"

@@ -3,7 +3,7 @@
 A param function takes wildcards only: with `input` or `resources` in its signature Snakemake would stop watching it.
 """
 
-import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.execution import export
-from ethos.files import canonical_json
+from ethos.files import canonical_json, sha256_of_text
 from ethos.fingerprint import code_fingerprint, prompt_fingerprints
 from ethos.settings import settings_from
 
@@ -38,21 +38,50 @@ store = settings.execution.store
 
 
 wildcard_constraints:
-    run=settings.run,
-    model="|".join(settings.models),
-    student="|".join(settings.students),
-    constitution="|".join(settings.constitutions),
+    run=re.escape(settings.run),
+    student="|".join(map(re.escape, settings.students)),
+    constitution="|".join(map(re.escape, settings.constitutions)),
     seed=r"\d+",
+    folder=r"[^/]+",
+
+
+def source_json(name):
+    """Where a model comes from and how it is used, as JSON."""
+    return canonical_json(settings.models[name].model_dump(mode="json"))
+
+
+# A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
+model_folders = {
+    f"{name}-{sha256_of_text(source_json(name))[:12]}": name for name in settings.models
+}
 
 
 def model_identity(name):
-    """The identity file of a prepared model; the name may be a wildcard in braces."""
-    return f"{store}/models/{name}/identity.json"
+    """The identity file of a prepared model."""
+    folder = next(folder for folder, model in model_folders.items() if model == name)
+    return f"{store}/models/{folder}/identity.json"
 
 
 def identity_of(role):
     """The identity file of the model that plays a role: teacher, judge, or the student of the wildcards."""
-    return model_identity("{student}" if role == "student" else getattr(settings, role))
+    return student_identity if role == "student" else model_identity(getattr(settings, role))
+
+
+def student_identity(wildcards):
+    """The identity file of the student that a path names."""
+    return model_identity(wildcards.student)
+
+
+def model_files(wildcards):
+    """The files of a local model, so that a change in them is seen; none for one that is fetched."""
+    source = settings.models[model_folders[wildcards.folder]].source
+    if not source.startswith("path:"):
+        return []
+    return sorted(
+        str(path)
+        for path in Path(source.removeprefix("path:")).expanduser().glob("*")
+        if path.is_file()
+    )
 
 
 def constitution_file(wildcards):
@@ -70,9 +99,14 @@ def settings_of(section):
     return canonical_json(getattr(settings, section).model_dump(mode="json"))
 
 
+def model_name(wildcards):
+    """The name in the config of the model in a folder of the store."""
+    return model_folders[wildcards.folder]
+
+
 def model_source(wildcards):
-    """Where a model comes from, as JSON."""
-    return canonical_json(settings.models[wildcards.model].model_dump(mode="json"))
+    """Where the model in a folder of the store comes from, as JSON."""
+    return source_json(model_name(wildcards))
 
 
 def result_settings():

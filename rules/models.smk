@@ -1,20 +1,23 @@
-"""Models: fetched, checked and laid out once each. From the config to `store/models/{model}/`."""
+"""Models: fetched, checked and laid out once each. From the config to `models/` in the store."""
 
 
 rule prepare_model:
     """Fetch a model, check its hash, and write it as a normal model folder with its identity."""
+    input:
+        files=model_files,
     output:
-        identity=model_identity("{model}"),
+        identity=f"{store}/models/{{folder}}/identity.json",
     log:
-        "logs/models/{model}/prepare_model.log",
+        f"logs/{settings.run}/models/{{folder}}/prepare_model.log",
     benchmark:
-        "benchmarks/models/{model}/prepare_model.tsv"
+        f"benchmarks/{settings.run}/models/{{folder}}/prepare_model.tsv"
     conda:
         "../envs/ethos.yaml"
     params:
+        name=model_name,
         source=model_source,
         code=fingerprint_of("prepare_model"),
     shell:
         "python scripts/prepare_model.py"
-        " --name {wildcards.model:q} --settings {params.source:q} --identity {output.identity:q}"
+        " --name {params.name:q} --settings {params.source:q} --identity {output.identity:q}"
         " 2> >(tee {log:q} >&2)"

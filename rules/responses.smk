@@ -2,7 +2,7 @@
 
 
 rule generate_responses:
-    """Sample the student's responses: k in character to every question, a plain one to those that train."""
+    """Sample the student's responses: k in character to every question, and one plain."""
     input:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",

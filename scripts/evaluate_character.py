@@ -24,6 +24,8 @@ from ethos.tables import MEASURES, METRICS, SAMPLES, read_table, table_from, wri
 _BY_TRAIT = ("likelihood_ratio", "preference_model_score", "cue_rate")
 # base for all arms; the control for what was trained.
 _REFERENCES = {"base": ARMS[1:], "shuffled": ("distilled", "persona", "aligned")}
+# Who judges a measure; the others are counted.
+_JUDGES = {"likelihood_ratio": "{student}", "log_perplexity": "{student}", "preference_model_score": "preference model"}
 
 
 def distinct_share(response: str, n: int) -> float | None:
@@ -164,7 +166,7 @@ def main(
         | {
             "evaluation": "character",
             "n_seeds": 1,
-            "judge": "preference_model" if row["metric"] == "preference_model_score" else student_name,
+            "judge": _JUDGES.get(row["metric"], "none").format(student=student_name),
         }
         for row in compare_arms(measured, settings, seed)
     ]

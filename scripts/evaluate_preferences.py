@@ -14,6 +14,7 @@ from ethos.arms import ARMS, adapter_options, arm_engine, arm_messages
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request, ScoreRequest, chat
 from ethos.errors import BadInput
+from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
@@ -21,8 +22,6 @@ from ethos.settings import Evaluation
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, METRICS, QUESTIONS, read_table, table_from, write_table
-
-_RESAMPLES = 200  # of the matches; a fit each
 
 
 def draw_matches(traits: Sequence[str], questions: Sequence[str], rounds: int, seed: int) -> list[dict[str, str]]:
@@ -52,7 +51,8 @@ def play(
     scope: str,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """One arm's answers, and the trait that each shows: the one under which base finds it more likely. Rows of tables.MATCHES."""
+    """One arm's answers, and the trait that each shows: the one under which base finds it more
+    likely; none if the answer is empty. Rows of tables.MATCHES."""
     traits = [trait.id for trait in constitution.traits]
     requests = [
         Request(
@@ -79,7 +79,7 @@ def play(
     rows = []
     for number, (match, response) in enumerate(zip(matches, responses, strict=True)):
         margin = scores[2 * number].mean - scores[2 * number + 1].mean
-        shown = match["first"] if margin > 0 else match["second"]
+        shown = match["first"] if margin > 0 else match["second"] if margin < 0 else None
         rows.append({"arm": arm, **match, "response": response, "shown": shown, "margin": abs(margin)})
     return rows
 
@@ -87,16 +87,18 @@ def play(
 def strengths(matches: Sequence[Mapping[str, Any]], traits: Sequence[str], chosen: Sequence[int]) -> np.ndarray:
     """Bradley-Terry strengths of the traits from the matches at these indices, logits, mean 0."""
     place = {trait: number for number, trait in enumerate(traits)}
-    wins = []
-    for index in chosen:
-        match = matches[index]
-        loser = match["second"] if match["shown"] == match["first"] else match["first"]
-        wins.append((place[match["shown"]], place[loser]))
-    return bradley_terry(len(traits), wins)
+    wins, ties = [], []
+    for match in (matches[index] for index in chosen):
+        first, second = place[match["first"]], place[match["second"]]
+        if match["shown"] is None:
+            ties.append((first, second))
+        else:
+            wins.append((first, second) if match["shown"] == match["first"] else (second, first))
+    return bradley_terry(len(traits), wins, ties)
 
 
 def preference_metrics(
-    matches: Sequence[Mapping[str, Any]], traits: Sequence[str], confidence: float, seed: int
+    matches: Sequence[Mapping[str, Any]], traits: Sequence[str], confidence: float, resamples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Strength of each trait for each arm, and its difference from base, with percentile intervals over matches.
 
@@ -104,7 +106,7 @@ def preference_metrics(
     """
     by_arm = {arm: [match for match in matches if match["arm"] == arm] for arm in ARMS}
     n = len(by_arm["base"])
-    draws = np.random.default_rng(derive_seed(seed, "matches")).integers(n, size=(_RESAMPLES, n))
+    draws = np.random.default_rng(derive_seed(seed, "matches")).integers(n, size=(resamples, n))
     fitted = {arm: strengths(own, traits, range(n)) for arm, own in by_arm.items()}
     redrawn = {arm: np.array([strengths(own, traits, draw) for draw in draws]) for arm, own in by_arm.items()}
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
@@ -155,8 +157,8 @@ def main(
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)
-    trained = {row["text"] for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
-    asked = [text for text in prompt_lines("general_questions") if text not in trained]
+    trained = {fold(row["text"]) for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
+    asked = [text for text in prompt_lines("general_questions") if fold(text) not in trained]
     if not asked:
         raise BadInput(
             "every everyday message trains; lower questions.general or raise questions.held_out", path=questions
@@ -173,7 +175,7 @@ def main(
     common = {"run": run_name, "student": student_name, "constitution": constitution_name, "seed": seed}
     results = [
         common | row | {"evaluation": "preferences", "n_seeds": 1, "judge": student_name}
-        for row in preference_metrics(played, traits, settings.confidence, seed)
+        for row in preference_metrics(played, traits, settings.confidence, settings.preferences.resamples, seed)
     ]
     write_table(matches, table_from(played, MATCHES))
     write_table(metrics, table_from(results, METRICS))

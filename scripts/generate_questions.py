@@ -13,6 +13,7 @@ import click
 from ethos.constitution import Constitution, Trait, load_constitution
 from ethos.engine import Request, chat
 from ethos.files import sha256_of_text, write_json
+from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
@@ -21,11 +22,6 @@ from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, table_from, write_table
 
 _ITEM = re.compile(r"^\s*\d+[.)]\s+(.*\S)\s*$")
-
-
-def fold(text: str) -> str:
-    """Two questions that differ in case, spacing or end punctuation only are one."""
-    return " ".join(re.sub(r"[^\w\s']", " ", text.casefold()).split())
 
 
 def parse_list(text: str) -> list[str]:
@@ -72,9 +68,12 @@ def generate_for_traits(
 
 
 def _list_request(trait: Trait, settings: Questions, seed: int, attempt: int) -> Request:
-    """Ask for one list. The hand-written questions open it, in an order of its own, and the model goes on."""
+    """Ask for one list. The hand-written questions that train open it, in an order of its own, and the model goes on.
+
+    A held-out question is not shown: what the model makes of it would train.
+    """
     request_seed = derive_seed(seed, "questions", trait.id, attempt)
-    examples = list(trait.questions)
+    examples = [text for text, split in split_written(trait, settings.held_out).items() if split == "train"]
     random.Random(request_seed).shuffle(examples)
     begun = "".join(f"{number}. {example}\n" for number, example in enumerate(examples, 1))
     prompt = render_prompt(
@@ -86,23 +85,22 @@ def _list_request(trait: Trait, settings: Questions, seed: int, attempt: int) ->
     return Request(chat(user=prompt), settings.sampling, request_seed, prefill=f"{begun}{len(examples) + 1}.")
 
 
-def split_of(rows: list[dict[str, Any]], held_out: float) -> None:
-    """Decide each question's split by a hash of trait and text; at least one held-out question a trait.
+def split_of(trait: str, text: str, held_out: float) -> str:
+    """The split by a hash of trait and text, so that a question keeps it when others are added or removed."""
+    return "held_out" if _place(trait, text) < held_out else "train"
 
-    So a question keeps its split when others are added or removed. A text that is held out under one trait is held out
-    under every trait: what is measured must not have trained.
-    """
-    for row in rows:
-        row["hash"] = int(sha256_of_text(f"{row['trait']}\x1f{row['text']}")[:15], 16) / 16**15
-        row["split"] = "held_out" if row["hash"] < held_out else "train"
-    for trait in {row["trait"] for row in rows}:
-        own = [row for row in rows if row["trait"] == trait and row["source"] != "general"]
-        if all(row["split"] == "train" for row in own):
-            min(own, key=lambda row: row["hash"])["split"] = "held_out"
-    texts = {fold(row["text"]) for row in rows if row["split"] == "held_out"}
-    for row in rows:
-        if fold(row["text"]) in texts:
-            row["split"] = "held_out"
+
+def _place(trait: str, text: str) -> float:
+    """A number from 0 to 1, the hash of trait and text."""
+    return int(sha256_of_text(f"{trait}\x1f{text}")[:15], 16) / 16**15
+
+
+def split_written(trait: Trait, held_out: float) -> dict[str, str]:
+    """The splits of a trait's hand-written questions, of which at least one is held out."""
+    splits = {text: split_of(trait.id, text, held_out) for text in trait.questions}
+    if "held_out" not in splits.values():
+        splits[min(splits, key=lambda text: _place(trait.id, text))] = "held_out"
+    return splits
 
 
 def generate_questions(
@@ -125,13 +123,25 @@ def generate_questions(
             # The trait with the highest draw: another trait takes only what it wins, and moves nothing else.
             drawn = max(traits, key=lambda trait: derive_seed(seed, "general", text, trait))
             texts.append((drawn, text, "general"))
-    rows = [
-        {"question_id": sha256_of_text(f"{trait}\x1f{text}")[:16], "trait": trait, "text": text, "source": source}
+    written = {trait.id: split_written(trait, settings.held_out) for trait in constitution.traits}
+    splits = [
+        written[trait][text] if source == "written" else split_of(trait, text, settings.held_out)
         for trait, text, source in texts
     ]
-    split_of(rows, settings.held_out)
+    # A text that is held out under one trait is held out under every trait: what is measured must not have trained.
+    held_out = {fold(text) for (_, text, _), split in zip(texts, splits, strict=True) if split == "held_out"}
+    rows = [
+        {
+            "question_id": sha256_of_text(f"{trait}\x1f{text}")[:16],
+            "trait": trait,
+            "text": text,
+            "source": source,
+            "split": "held_out" if fold(text) in held_out else "train",
+        }
+        for trait, text, source in texts
+    ]
     counts = {name: _count(rows, name) for name in ("source", "split")} | {"not_used": not_used}
-    return [{name: row[name] for name in QUESTIONS.names} for row in rows], counts
+    return rows, counts
 
 
 def _count(rows: list[dict[str, Any]], name: str) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Sample the student's responses in character, k to a question, and a plain one to distil against."""
+"""Sample the student's responses to every question: k in character, one plain."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def generate_responses(
     settings: Responses,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """The student's own responses to each question: `per_question` in character; one plain to those that train.
+    """The student's own responses to each question: `per_question` in character and one plain.
 
     questions: rows of tables.QUESTIONS. Returns rows of tables.RESPONSES.
     """
@@ -39,8 +39,7 @@ def generate_responses(
         count=settings.per_question,
         **shared,
     )
-    trained = [row for row in questions if row["split"] == "train"]
-    plain = sample_responses(engine, trained, lambda row: chat(user=row["text"]), author="plain", count=1, **shared)
+    plain = sample_responses(engine, questions, lambda row: chat(user=row["text"]), author="plain", count=1, **shared)
     return [*character, *plain]
 
 
@@ -55,7 +54,7 @@ def generate_responses(
 def main(
     constitution: Path, questions: Path, student: Path, settings: Responses, seed: int, responses: Path, counts: Path
 ) -> None:
-    """Sample the student's responses in character, k to a question, and a plain one to distil against."""
+    """Sample the student's responses to every question: k in character, one plain."""
     engine = StoredEngine(student, stage="generate_responses")
     asked = read_table(questions, QUESTIONS).to_pylist()
     rows = generate_responses(asked, load_constitution(constitution), engine, settings, seed)

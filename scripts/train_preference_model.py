@@ -1,4 +1,4 @@
-"""Train a preference model on the rankings, and let it score every response in character."""
+"""Train a preference model on the rankings, and let it score every response that was ranked."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from ethos.reward_model import RewardModel, conversation
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.settings import PreferenceModel
 from ethos.statistics import proportion_with_interval
-from ethos.tables import PAIRS, RESPONSES, REWARDS, read_table, table_from, write_table
+from ethos.tables import PAIRS, RANKINGS, RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.training import Job, train
+
+_PLACE = ("question_id", "author", "sample")
 
 
 def reward_rows(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -39,7 +41,8 @@ def held_out_accuracy(
 
 @click.command()
 @click.option("--pairs", type=READABLE, required=True, help="Preference pairs, Parquet; only the train split trains.")
-@click.option("--responses", type=READABLE, required=True, help="Responses to score, Parquet.")
+@click.option("--rankings", type=READABLE, required=True, help="Rankings, Parquet; what was ranked is scored.")
+@click.option("--responses", type=READABLE, required=True, help="The responses, Parquet.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @settings_option(PreferenceModel)
 @click.option("--seed", type=int, default=0, show_default=True, help="Training seed.")
@@ -51,6 +54,7 @@ def held_out_accuracy(
 @click.option("--accuracy", type=WRITABLE, required=True, help="Written: held-out accuracy, JSON.")
 def main(
     pairs: Path,
+    rankings: Path,
     responses: Path,
     student: Path,
     settings: PreferenceModel,
@@ -60,25 +64,21 @@ def main(
     rewards: Path,
     accuracy: Path,
 ) -> None:
-    """Train a preference model on the rankings, and let it score every response in character."""
+    """Train a preference model on the rankings, and let it score every response that was ranked."""
     ranked = read_table(pairs, PAIRS).to_pylist()
     training = [pair for pair in ranked if pair["split"] == "train"]
     if not training:
         raise BadInput("holds no training pairs; the judge decided none, or all responses were filtered", path=pairs)
     train(Job("reward", reward_rows(training), settings, seed, student), adapter.parent)
+    places = {tuple(row[name] for name in _PLACE) for row in read_table(rankings, RANKINGS).to_pylist()}
     rows = [
-        row
-        for row in read_table(responses, RESPONSES).to_pylist()
-        if row["author"] == "in_character" and row["filtered"] is None
+        row for row in read_table(responses, RESPONSES).to_pylist() if tuple(row[name] for name in _PLACE) in places
     ]
     model = RewardModel(student, adapter.parent, precision=settings.precision, max_tokens=settings.max_tokens)
     values = model.score([(row["question"], row["response"]) for row in rows], stage="score_responses")
     by_text = {(row["question_id"], row["response"]): value for row, value in zip(rows, values, strict=True)}
     held_out = [pair for pair in ranked if pair["split"] == "held_out"]
-    scored = [
-        {"question_id": row["question_id"], "sample": row["sample"], "reward": value}
-        for row, value in zip(rows, values, strict=True)
-    ]
+    scored = [{name: row[name] for name in _PLACE} | {"reward": value} for row, value in zip(rows, values, strict=True)]
     write_table(rewards, table_from(scored, REWARDS))
     write_json(
         accuracy,

@@ -27,9 +27,9 @@ def test_the_jobs_of_a_rule_are_added_up_and_the_largest_memory_kept(tmp_path):
     assert stage_times(tmp_path, "demo") == [StageTime("rank_responses", 2, 32.0, 800.5)]
 
 
-def test_stages_come_in_the_order_in_which_they_ended_and_models_are_among_them(tmp_path):
+def test_stages_come_in_the_order_in_which_they_ended(tmp_path):
     benchmark(tmp_path, "demo/write_report.tsv", (1.0, "10"), age=1)
-    benchmark(tmp_path, "models/smollm2/prepare_model.tsv", (2.0, "10"), age=9)
+    benchmark(tmp_path, "demo/models/smollm2/prepare_model.tsv", (2.0, "10"), age=9)
     benchmark(tmp_path, "demo/questions/humor/generate_questions.tsv", (3.0, "10"), age=5)
     benchmark(tmp_path, "other/write_report.tsv", (99.0, "10"))
     assert [stage.rule for stage in stage_times(tmp_path, "demo")] == [
