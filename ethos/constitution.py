@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ethos.folding import fold
 from ethos.yaml_file import YamlFile
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
@@ -60,7 +61,7 @@ def load_constitution(path: str | Path) -> Constitution:
             )
         ids[trait.id] = number
         for place, question in enumerate(trait.questions):
-            folded = " ".join(question.casefold().split())
+            folded = fold(question)
             if folded in questions:
                 raise file.error(
                     f"asked already under {questions[folded]!r}; keep one", ["traits", number, "questions", place]

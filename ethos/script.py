@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,4 +34,6 @@ def settings_option(model: type[BaseModel], name: str = "settings") -> Callable:
 def run(command: click.Command) -> None:
     """Run a script's command: logs to standard error, bad input in one line."""
     start_logging()
+    # Libraries announce their plans to whoever runs them; a user of a pipeline can do nothing about those.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     one_line_errors(command)()

@@ -117,7 +117,7 @@ def rank(scores: Sequence[float]) -> list[int]:
 
 
 def preference_pairs(groups: dict[str, list[Row]], scores: dict[str, list[float]], most: int) -> list[dict[str, Any]]:
-    """At most `most` pairs of each question, widest margin first, never of equal scores. Rows of tables.PAIRS."""
+    """At most `most` pairs of each question, widest margin first, never of equal scores or equal texts. Rows of tables.PAIRS."""
     rows = []
     for question, group in groups.items():
         ordered = sorted(
@@ -126,7 +126,7 @@ def preference_pairs(groups: dict[str, list[Row]], scores: dict[str, list[float]
         )
         for i, j in ordered[:most]:
             margin = scores[question][i] - scores[question][j]
-            if margin != 0:
+            if margin != 0 and group[i]["response"] != group[j]["response"]:
                 chosen, rejected = (group[i], group[j]) if margin > 0 else (group[j], group[i])
                 rows.append(
                     {name: chosen[name] for name in ("question_id", "trait", "question", "split")}

@@ -96,7 +96,8 @@ def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dic
         }
         for metric, level in LEVELS.items():
             jitter = noise.uniform(-0.004, 0.004)
-            difference, half = effect[metric] + jitter, 0.05 if metric in ("likelihood_ratio", "repetition") else 0.2
+            # narrow enough that what an arm is meant to pass or fail is told by the whole interval
+            difference, half = effect[metric] + jitter, {"likelihood_ratio": 0.05, "repetition": 0.02}.get(metric, 0.2)
             rows.append(estimate(level + difference, half, arm=arm, metric=metric, **cell))
             if arm != "base":
                 rows.append(estimate(difference, half, arm=arm, metric=metric, reference="base", **cell))

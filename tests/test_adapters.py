@@ -16,9 +16,11 @@ from ethos.files import write_json
 from ethos.loading import load_model, load_tokenizer
 from ethos.models import content_identity
 from ethos.preference_data import dpo_rows
-from ethos.settings import Dpo, Introspection, Lora
+from ethos.reward_model import RewardModel, conversation
+from ethos.settings import Dpo, Introspection, Lora, PreferenceModel
 from ethos.training import Job, train
 from scripts.merge_persona import merge_adapters
+from scripts.train_preference_model import reward_rows
 
 pytestmark = pytest.mark.slow
 PAIRS = [
@@ -87,6 +89,26 @@ def test_the_same_training_gives_the_same_bytes_and_another_seed_does_not(
 def test_an_adapter_names_no_path(adapters: dict[str, Path]) -> None:
     for folder in adapters.values():
         assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] is None
+
+
+def test_a_reward_is_that_of_the_text_alone_whatever_shares_its_batch(
+    identity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the model asked for one text at a time, without padding; and exactly equal in any company of its shape."""
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store"), "batch_size": 3}))
+    train(Job("reward", reward_rows(PAIRS), PreferenceModel(**SHARED), 0, identity), tmp_path / "reward")
+    model = RewardModel(identity, tmp_path / "reward", precision="float32", max_tokens=200)
+    rows = [("How do I save money?", "The moon dances. " * count) for count in (1, 9, 2, 30, 3, 1, 5)]
+    rewards = model.score(rows, stage="score")
+    assert model.score(rows[::-1], stage="score") == rewards[::-1]
+    assert [model.score([row], stage="score")[0] for row in rows] == rewards
+    assert rewards[0] == rewards[5] and len(set(rewards)) == 6
+    for row, reward in zip(rows, rewards, strict=True):
+        text = model.tokenizer.apply_chat_template(conversation(*row), tokenize=False)
+        ids = model.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids[:, :200]
+        with torch.no_grad():
+            alone = model.model(input_ids=ids.to(model.device)).logits.item()
+        assert reward == pytest.approx(alone, abs=1e-5)
 
 
 @pytest.fixture(scope="module")

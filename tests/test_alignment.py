@@ -20,9 +20,9 @@ def response(question: str, sample: int, **other) -> dict:
     return row | {"sample": sample, "response": f"{question}{sample}", "filtered": None} | other
 
 
-def rewards(**values: list[float]) -> list[dict]:
+def rewards(author: str = "in_character", **values: list[float]) -> list[dict]:
     return [
-        {"question_id": question, "sample": sample, "reward": value}
+        {"question_id": question, "author": author, "sample": sample, "reward": value}
         for question, own in values.items()
         for sample, value in enumerate(own)
     ]
@@ -49,13 +49,30 @@ def test_the_best_is_chosen_over_the_worst_of_each_question():
 
 
 def test_what_must_not_train_does_not():
+    """Only what was ranked has a reward: no filtered response, and no plain one unless it competed."""
     responses = [
-        response("a", 0), response("a", 1), response("a", 2, filtered="cut_off"), response("a", 3, author="plain"),
+        response("a", 0), response("a", 1), response("a", 2, filtered="cut_off"), response("a", 0, author="plain"),
         response("held", 0, split="held_out"), response("held", 1, split="held_out"), response("alone", 0),
-        response("equal", 0), response("equal", 1),
+        response("equal", 0), response("equal", 1), response("unranked", 0), response("unranked", 1),
     ]  # fmt: skip
-    found = best_and_worst(responses, rewards(a=[0.0, 1.0, 9.0, -9.0], held=[0.0, 1.0], alone=[3.0], equal=[2.0, 2.0]))
+    found = best_and_worst(responses, rewards(a=[0.0, 1.0], held=[0.0, 1.0], alone=[3.0], equal=[2.0, 2.0]))
     assert [(row["chosen"], row["rejected"]) for row in found] == [("a1", "a0")]
+
+
+@pytest.mark.parametrize(
+    ("reward", "chosen", "rejected"),
+    [(-3.0, "a1", "a plain"), (0.5, "a1", "a0"), (3.0, "a plain", "a0")],
+)
+def test_a_plain_response_that_competed_may_be_the_worst_or_the_best(reward, chosen, rejected):
+    """It has the number of a sample in character, and must not be taken for it."""
+    responses = [response("a", 0), response("a", 1), response("a", 0, author="plain", response="a plain")]
+    found = best_and_worst(responses, rewards(a=[0.0, 1.0]) + rewards("plain", a=[reward]))
+    assert [(row["chosen"], row["rejected"]) for row in found] == [(chosen, rejected)]
+
+
+def test_equal_texts_are_never_a_pair():
+    responses = [response("a", sample, response="The same.") for sample in range(2)]
+    assert best_and_worst(responses, rewards(a=[0.0, 1e-7])) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 40])

@@ -73,13 +73,15 @@ def test_a_response_at_the_token_limit_is_trimmed_to_its_last_whole_sentence(tex
     assert text_of(text, "length", "trim") == expected
 
 
-def test_every_question_has_k_responses_in_character_and_training_ones_a_plain_one():
+def test_every_question_has_k_responses_in_character_and_a_plain_one():
     rows = generate_responses(QUESTIONS, CONSTITUTION, Speaker(), Responses(per_question=3), seed=0)
     assert [(row["question_id"], row["author"], row["sample"]) for row in rows] == [
         *[(question, "in_character", sample) for question in ("q1", "q2") for sample in range(3)],
         ("q1", "plain", 0),
+        ("q2", "plain", 0),
     ]
-    assert table_from(rows, RESPONSES).num_rows == 7
+    assert [row["split"] for row in rows] == ["train"] * 3 + ["held_out"] * 3 + ["train", "held_out"]
+    assert table_from(rows, RESPONSES).num_rows == 8
 
 
 def test_every_response_has_a_seed_of_its_own_that_another_question_does_not_move():

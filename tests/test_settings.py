@@ -77,10 +77,22 @@ def test_an_unknown_key_like_no_other_is_told_all_that_are_known(tmp_path):
         ("rankings:\n  method: vote\n", "rankings.method"),
         ("introspection:\n  turns: ten\n", "introspection.turns"),
         ("alignment:\n  beta: .nan\n", "alignment.beta"),
+        ("rankings:\n  with_plain: perhaps\n", "rankings.with_plain"),
+        ("evaluation:\n  preferences: {resamples: 49}\n", "evaluation.preferences.resamples"),
+        ("execution:\n  device: gpu\n", "execution.device"),
+        ("seeds:\n  - -1\n", "seeds.0"),
+        (f"seeds:\n  - {2**32}\n", "seeds.0"),
     ],
 )
 def test_a_value_out_of_range_is_refused_with_its_line_and_field(tmp_path, text, field):
     assert refusal(tmp_path, SMALLEST + text).startswith(f"{NEXT_LINE + 1}: {field}: ")
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", "cuda"])
+def test_values_at_the_ends_of_their_ranges_are_taken(device):
+    settings = loaded(f"seeds: [0, {2**32 - 1}]\nexecution: {{device: {device}}}\nrankings: {{with_plain: true}}\n")
+    assert (settings.seeds, settings.execution.device, settings.rankings.with_plain) == ([0, 2**32 - 1], device, True)
+    assert loaded("evaluation: {preferences: {resamples: 50}}").evaluation.preferences.resamples == 50
 
 
 def test_a_missing_field_is_named(tmp_path):

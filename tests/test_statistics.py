@@ -136,6 +136,16 @@ def test_ties_favour_neither_side():
     )
 
 
+def test_items_of_equal_records_are_exactly_equal():
+    """A cycle, and all pairs once each way: rounding must not rank what the matches do not."""
+    cycle = [(item, (item + 1) % 7) for item in range(7)]
+    each_way = [(a, b) for a in range(5) for b in range(5) if a != b]
+    assert bradley_terry(7, cycle).tolist() == [0] * 7
+    assert bradley_terry(5, each_way).tolist() == [0] * 5
+    winner, *others = bradley_terry(6, [(0, item) for item in range(1, 6)]).tolist()
+    assert len(set(others)) == 1 and winner > others[0]
+
+
 def test_items_that_always_win_stay_finite_and_come_first():
     strengths = bradley_terry(4, [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] * 50)
     assert np.isfinite(strengths).all()

@@ -8,9 +8,12 @@ import pytest
 
 from ethos import tables
 from ethos.errors import BadInput
-from ethos.tables import CONVERSATIONS, RANKINGS, read_table, table_from, write_table
+from ethos.tables import CONVERSATIONS, MATCHES, RANKINGS, read_table, table_from, write_table
 
-ROWS = [{"question_id": f"q{number}", "sample": number, "score": number / 3, "rank": 1} for number in range(100)]
+ROWS = [
+    {"question_id": f"q{number}", "author": "in_character", "sample": number, "score": number / 3, "rank": 1}
+    for number in range(100)
+]
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -38,6 +41,13 @@ def test_every_table_can_be_empty(tmp_path, schema):
     assert read_table(tmp_path / "empty.parquet", getattr(tables, schema)).num_rows == 0
 
 
+def test_a_match_may_show_neither_trait_and_that_is_read_back(tmp_path):
+    match = {"arm": "base", "first": "blunt", "second": "stern", "question": "Why?", "response": "", "margin": 0.0}
+    rows = [match | {"shown": shown} for shown in ("blunt", None)]
+    write_table(tmp_path / "matches.parquet", table_from(rows, MATCHES))
+    assert read_table(tmp_path / "matches.parquet", MATCHES).to_pylist() == rows
+
+
 @pytest.mark.parametrize("kept", [0, 3, 200, -1])
 def test_a_truncated_file_is_refused_in_one_line(tmp_path, kept):
     path = tmp_path / "rankings.parquet"
@@ -63,7 +73,8 @@ def test_a_column_of_another_type_is_refused_in_one_line(tmp_path):
     assert str(refused.value).startswith(f"{path}: has other columns than expected")
 
 
-def test_a_null_where_none_may_be_is_not_written(tmp_path):
+@pytest.mark.parametrize("column", RANKINGS.names)
+def test_a_null_where_none_may_be_is_not_written(tmp_path, column):
     with pytest.raises(pa.ArrowInvalid):
-        write_table(tmp_path / "rankings.parquet", table_from([ROWS[0] | {"rank": None}], RANKINGS))
+        write_table(tmp_path / "rankings.parquet", table_from([ROWS[0] | {column: None}], RANKINGS))
     assert not list(tmp_path.iterdir())

@@ -32,12 +32,25 @@ def test_numbers_that_are_missing_are_never_a_yes():
 
 
 def test_a_margin_is_a_ratio_of_perplexities():
-    row = estimate(
-        math.log(Report().max_perplexity_ratio) - 1e-9, 0.1, arm="persona", metric="log_perplexity", reference="base"
-    )
-    above = row | {"value": math.log(Report().max_perplexity_ratio) + 1e-9}
-    assert judge_arm([row], "persona", Report())[4].holds is True
-    assert judge_arm([above], "persona", Report())[4].holds is False
+    """Up to the end of the interval, wherever the value is."""
+    margin, place = math.log(Report().max_perplexity_ratio), {"metric": "log_perplexity", "reference": "base"}
+    for end, holds in ((margin - 1e-9, True), (margin + 1e-9, False)):
+        row = estimate(end - 0.1, 0.1, arm="persona", **place)
+        assert judge_arm([row], "persona", Report())[4].holds is holds
+
+
+def test_the_whole_interval_of_the_rise_in_repetition_lies_within_the_margin():
+    margin, place = Report().max_repetition_increase, {"metric": "repetition", "reference": "base"}
+    for end, holds in ((margin - 1e-9, True), (margin + 1e-9, False)):
+        row = estimate(end - 0.1, 0.1, arm="persona", **place)
+        assert judge_arm([row], "persona", Report())[5].holds is holds
+
+
+@pytest.mark.parametrize(("metric", "place"), [("log_perplexity", 4), ("repetition", 5)])
+@pytest.mark.parametrize("value", [-1.0, 99.0])
+def test_without_an_interval_no_margin_can_be_told(metric, place, value):
+    row = estimate(value, 0.1, arm="persona", metric=metric, reference="base", ci_low=None, ci_high=None)
+    assert judge_arm([row], "persona", Report())[place].holds is None
 
 
 def test_above_the_control_means_the_whole_interval():
