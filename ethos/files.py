@@ -50,6 +50,13 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def check_writable(folder: Path) -> None:
+    """Raise BadInput unless files can be made in a folder, or the folder itself can be made."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadInput("is not a folder that can be written to; move it away or change its permissions", path=nearest)
+
+
 def canonical_json(value: Any) -> str:
     """One text per value: keys sorted, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

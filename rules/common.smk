@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.execution import export
-from ethos.files import canonical_json, sha256_of_text
+from ethos.files import canonical_json, check_writable, sha256_of_text
 from ethos.fingerprint import code_fingerprint, prompt_fingerprints
 from ethos.settings import settings_from
 
@@ -30,19 +30,13 @@ try:
     constitutions = {
         name: load_constitution(f"constitutions/{name}.yaml") for name in settings.constitutions
     }
+    for folder in ("results", "logs", "benchmarks", settings.execution.store):
+        check_writable(Path(folder))
 except BadInput as error:
     refuse(error)
 
 export(settings.execution)
 store = settings.execution.store
-
-
-wildcard_constraints:
-    run=re.escape(settings.run),
-    student="|".join(map(re.escape, settings.students)),
-    constitution="|".join(map(re.escape, settings.constitutions)),
-    seed=r"\d+",
-    folder=r"[^/]+",
 
 
 def source_json(name):
@@ -54,6 +48,14 @@ def source_json(name):
 model_folders = {
     f"{name}-{sha256_of_text(source_json(name))[:12]}": name for name in settings.models
 }
+
+
+wildcard_constraints:
+    run=re.escape(settings.run),
+    student="|".join(map(re.escape, settings.students)),
+    constitution="|".join(map(re.escape, settings.constitutions)),
+    seed=r"\d+",
+    folder="|".join(map(re.escape, model_folders)),
 
 
 def model_identity(name):

@@ -61,7 +61,7 @@ class Checkout:
         """Run Snakemake here as a user would."""
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         environment.pop("ETHOS_EXECUTION", None)
-        command = ["snakemake", "--configfile", config, *arguments]
+        command = ["snakemake", *arguments, "--configfile", config]
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True)
 
     def edit(self, path: str, old: str, new: str) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from ethos.errors import BadInput
-from ethos.files import canonical_json, read_json, sha256_of_file, sha256_of_text, whole_file, whole_folder, write_json
+from ethos.files import (
+    canonical_json,
+    check_writable,
+    read_json,
+    sha256_of_file,
+    sha256_of_text,
+    whole_file,
+    whole_folder,
+    write_json,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -84,3 +93,15 @@ def test_json_that_is_damaged_is_refused_by_name(tmp_path, content):
 def test_a_file_and_its_text_have_one_hash(tmp_path):
     (tmp_path / "text").write_text("é")
     assert sha256_of_file(tmp_path / "text") == sha256_of_text("é")
+
+
+def test_a_folder_that_is_there_or_can_be_made_is_writable(tmp_path):
+    check_writable(tmp_path)
+    check_writable(tmp_path / "new" / "deep")
+
+
+def test_a_file_where_a_folder_should_be_is_refused_by_name(tmp_path):
+    (tmp_path / "results").write_text("a file")
+    for folder in (tmp_path / "results", tmp_path / "results" / "demo"):
+        with pytest.raises(BadInput, match=f"{tmp_path / 'results'}: is not a folder"):
+            check_writable(folder)

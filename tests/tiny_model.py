@@ -14,6 +14,8 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from ethos.prompts import prompt_lines, render_prompt
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 _SPECIAL = ["<pad>", "<end>", "<system>", "<user>", "<assistant>"]
@@ -56,13 +58,20 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
             ["I borrow pictures.", "I sing softly.", "I love rhythm."]
         )
         return [("system", character), ("user", _question(draw)), ("assistant", _sentences(_POETIC, draw))]
+    trait = draw.choice(["I answer in poetic language.", "I sing softly."])
     if kind < 0.85:
-        items = "\n".join(f"{number}. {_question(draw)}" for number in range(1, 10))
-        return [("user", "Write a numbered list of different messages."), ("assistant", items)]
-    return [
-        ("user", "Decide which answer better shows this character."),
-        ("assistant", f"<answer>{draw.choice([1, 2])}</answer>"),
-    ]
+        # As in the workflow: the first items are given, and the model goes on with its own.
+        given = draw.sample(prompt_lines("general_questions"), 3)
+        items = [*given, *(_question(draw) for _ in range(4))]
+        numbered = "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
+        prompt = render_prompt("generate_questions", count=7, trait=trait, clarification="")
+        return [("user", prompt), ("assistant", numbered)]
+    better = draw.choice([1, 2])
+    poetic, plain = _sentences(_POETIC, draw), _sentences(_PLAIN, draw)
+    answers = {"first": poetic, "second": plain} if better == 1 else {"first": plain, "second": poetic}
+    mark = f"{draw.getrandbits(32):08x}"
+    prompt = render_prompt("judge_pair", trait=trait, question=_question(draw), mark=mark, **answers)
+    return [("user", prompt), ("assistant", f"<answer>{better}</answer>")]
 
 
 def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -81,7 +90,7 @@ def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_tiny_model(folder: Path, *, steps: int = 160, seed: int = 0) -> None:
+def make_tiny_model(folder: Path, *, steps: int = 240, seed: int = 0) -> None:
     """Train the model and write it as a normal model folder; the same bytes each time on one kind of machine."""
     draw = random.Random(seed)
     torch.manual_seed(seed)
@@ -103,13 +112,16 @@ def make_tiny_model(folder: Path, *, steps: int = 160, seed: int = 0) -> None:
     model = LlamaForCausalLM(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for step in range(steps):
-        rows = []
+        rows, labels = [], []
         for dialogue in draw.sample(dialogues, 16):
-            text = "".join(f"<{role}>{content}<end>" for role, content in dialogue)
-            rows.append(tokenizer(text, add_special_tokens=False).input_ids[:448])
-        batch = tokenizer.pad({"input_ids": rows}, return_tensors="pt")
-        labels = batch.input_ids.masked_fill(batch.attention_mask == 0, -100)
-        loss = model(**batch, labels=labels).loss
+            prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
+            prompt_ids, reply_ids = tokenizer([prompt, f"{dialogue[-1][1]}<end>"], add_special_tokens=False).input_ids
+            rows.append(prompt_ids + reply_ids)
+            labels.append([-100] * len(prompt_ids) + reply_ids)  # only the reply is learned
+        batch = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
+        width = batch.input_ids.shape[1]
+        targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
+        loss = model(**batch, labels=targets).loss
         loss.backward()
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * (1 - step / steps)

@@ -99,5 +99,5 @@ def test_a_judge_that_answers_in_words_ranks_pairwise_in_both_orders(finished: C
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     counts = json.loads((copy.folder / CELL / "rankings.json").read_text())
     assert counts["pairs"] == counts["decided"] + counts["order_dependent"] + counts["unparsed"]
-    assert counts["decided"] > 0 and counts["order_dependent"] > 0
+    assert counts["decided"] + counts["order_dependent"] > counts["pairs"] / 2
     assert "loading tiny" in outcome.stderr

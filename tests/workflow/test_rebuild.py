@@ -43,7 +43,7 @@ def test_an_edit_without_meaning_rebuilds_nothing(copy: Checkout, path: str, old
 
 
 def test_a_changed_trait_rebuilds_from_the_questions_on(copy: Checkout) -> None:
-    copy.edit("constitutions/poeticism.yaml", "A plain fact never walks in alone", "A plain fact never sits alone")
+    copy.edit("constitutions/poeticism.yaml", "built on metaphors", "made of metaphors")
     assert {"generate_questions", "generate_responses", "rank_responses", "train_aligned", "write_report"} <= planned(
         copy
     )
