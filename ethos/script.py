@@ -31,6 +31,13 @@ def settings_option(model: type[BaseModel], name: str = "settings") -> Callable:
     return click.option(f"--{name.replace('_', '-')}", name, default="{}", callback=parse, help=text)
 
 
+def scope_option(text: str) -> Callable:
+    """An option for which traits a system prompt holds; `responses.scope` in the settings."""
+    return click.option(
+        "--scope", type=click.Choice(["trait", "constitution"]), default="constitution", show_default=True, help=text
+    )
+
+
 def run(command: click.Command) -> None:
     """Run a script's command: logs to standard error, bad input in one line."""
     start_logging()

@@ -84,6 +84,15 @@ def table_from(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> pa.Table
     return pa.Table.from_pylist(list(rows), schema=schema)
 
 
+def metrics_table(
+    rows: Iterable[Mapping[str, Any]], *, place: tuple[str, str, str], seed: int, evaluation: str
+) -> pa.Table:
+    """Results of one evaluation as METRICS. place: run, student and constitution."""
+    shared = dict(zip(("run", "student", "constitution"), place, strict=True))
+    shared |= {"seed": seed, "evaluation": evaluation, "n_seeds": 1}
+    return table_from(({**shared, **row} for row in rows), METRICS)
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write Parquet, whole or not at all; equal tables give equal bytes."""
     with whole_file(path) as beside:

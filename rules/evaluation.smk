@@ -69,7 +69,7 @@ rule evaluate_character:
         " --constitution {input.constitution:q} --samples {input.samples:q} --student {input.student:q}"
         " --preference-model {input.preference_model:q} --reward-settings {params.reward_settings:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
-        " --cell {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --measures {output.measures:q} --metrics {output.metrics:q}"
         " 2> >(tee {log:q} >&2)"
 
@@ -108,6 +108,6 @@ rule evaluate_preferences:
         " --distilled {input.distilled:q} --persona {input.persona:q}"
         " --aligned {input.aligned:q} --shuffled {input.shuffled:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
-        " --cell {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
         " 2> >(tee {log:q} >&2)"

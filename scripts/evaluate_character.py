@@ -13,12 +13,12 @@ from ethos.arms import ARMS
 from ethos.character import cues_per_hundred_words, score_in_and_out
 from ethos.constitution import Constitution, load_constitution
 from ethos.reward_model import RewardModel
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.settings import Evaluation, PreferenceModel
 from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
-from ethos.tables import MEASURES, METRICS, SAMPLES, read_table, table_from, write_table
+from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_from, write_table
 
 # Measured by trait too; the fluency measures are of the whole.
 _BY_TRAIT = ("likelihood_ratio", "preference_model_score", "cue_rate")
@@ -130,22 +130,16 @@ def _summaries(
 )
 @settings_option(Evaluation)
 @settings_option(PreferenceModel, "reward_settings")
-@click.option(
-    "--scope",
-    type=click.Choice(["trait", "constitution"]),
-    default="constitution",
-    show_default=True,
-    help="Which traits the likelihood ratio is told.",
-)
+@scope_option("Which traits the likelihood ratio is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--cell", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
 @click.option("--measures", type=WRITABLE, required=True, help="Written: measures of each sample, Parquet.")
 @click.option(
     "--metrics", type=WRITABLE, required=True, help="Written: levels and differences with intervals, Parquet."
 )
 def main(
     constitution: Path, samples: Path, student: Path, preference_model: Path, settings: Evaluation, reward_settings: PreferenceModel,
-    scope: str, seed: int, cell: tuple[str, str, str], measures: Path, metrics: Path,
+    scope: str, seed: int, place: tuple[str, str, str], measures: Path, metrics: Path,
 ) -> None:  # fmt: skip
     """Measure how much character each arm shows on held-out questions, how fluent it stays, and compare arms question by question."""
     character = load_constitution(constitution)
@@ -158,20 +152,12 @@ def main(
     )
     base = StoredEngine(student, stage="evaluate_character")
     measured = measure_samples(rows, character, base, rewards, scope)
-    run_name, student_name, constitution_name = cell
-    common = {"run": run_name, "student": student_name, "constitution": constitution_name, "seed": seed}
     results = [
-        common
-        | row
-        | {
-            "evaluation": "character",
-            "n_seeds": 1,
-            "judge": _JUDGES.get(row["metric"], "none").format(student=student_name),
-        }
+        row | {"judge": _JUDGES.get(row["metric"], "none").format(student=place[1])}
         for row in compare_arms(measured, settings, seed)
     ]
     write_table(measures, table_from(measured, MEASURES))
-    write_table(metrics, table_from(results, METRICS))
+    write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="character"))
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ from ethos.engine import Request, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.settings import Evaluation
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
-from ethos.tables import MATCHES, METRICS, QUESTIONS, read_table, table_from, write_table
+from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
 
 
 def draw_matches(traits: Sequence[str], questions: Sequence[str], rounds: int, seed: int) -> list[dict[str, str]]:
@@ -140,19 +140,13 @@ def preference_metrics(
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
 @adapter_options
 @settings_option(Evaluation)
-@click.option(
-    "--scope",
-    type=click.Choice(["trait", "constitution"]),
-    default="constitution",
-    show_default=True,
-    help="What the prompted arm is told.",
-)
+@scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--cell", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
 @click.option("--matches", type=WRITABLE, required=True, help="Written: each match, Parquet.")
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: strengths with intervals, Parquet.")
 def main(
-    constitution: Path, questions: Path, student: Path, settings: Evaluation, scope: str, seed: int, cell: tuple[str, str, str],
+    constitution: Path, questions: Path, student: Path, settings: Evaluation, scope: str, seed: int, place: tuple[str, str, str],
     matches: Path, metrics: Path, **adapters: Path,
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
@@ -171,14 +165,10 @@ def main(
         engine = arm_engine(arm, student, adapters, stage="evaluate_preferences")
         played += play(arm, engine, base, design, character, settings, scope, seed)
         engine.close()
-    run_name, student_name, constitution_name = cell
-    common = {"run": run_name, "student": student_name, "constitution": constitution_name, "seed": seed}
-    results = [
-        common | row | {"evaluation": "preferences", "n_seeds": 1, "judge": student_name}
-        for row in preference_metrics(played, traits, settings.confidence, settings.preferences.resamples, seed)
-    ]
+    measured = preference_metrics(played, traits, settings.confidence, settings.preferences.resamples, seed)
+    results = [row | {"judge": place[1]} for row in measured]
     write_table(matches, table_from(played, MATCHES))
-    write_table(metrics, table_from(results, METRICS))
+    write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="preferences"))
 
 
 if __name__ == "__main__":

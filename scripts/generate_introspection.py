@@ -14,7 +14,7 @@ from ethos.engine import Message, Request, chat
 from ethos.files import write_json
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.responses import count_reasons, usable_text
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.settings import Introspection
 from ethos.stored_engine import StoredEngine
@@ -118,13 +118,7 @@ def generate_interactions(
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @click.option("--distilled", type=READABLE, required=True, help="adapter_model.safetensors of the distilled adapter.")
 @settings_option(Introspection)
-@click.option(
-    "--scope",
-    type=click.Choice(["trait", "constitution"]),
-    default="constitution",
-    show_default=True,
-    help="What the system prompt holds.",
-)
+@scope_option("What the system prompt holds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--reflections", type=WRITABLE, required=True, help="Written: reflections, Parquet.")
 @click.option("--interactions", type=WRITABLE, required=True, help="Written: conversations, Parquet.")

@@ -11,7 +11,7 @@ import click
 from ethos.arms import ARMS, adapter_options, arm_engine, arm_messages
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.settings import Evaluation
 from ethos.stored_engine import StoredEngine
@@ -63,13 +63,7 @@ def sample_arm(
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @adapter_options
 @settings_option(Evaluation)
-@click.option(
-    "--scope",
-    type=click.Choice(["trait", "constitution"]),
-    default="constitution",
-    show_default=True,
-    help="What the prompted arm is told.",
-)
+@scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses of all arms, Parquet.")
 def main(

@@ -6,7 +6,6 @@ machine whose speed drifts slows both.
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -14,12 +13,12 @@ import time
 from pathlib import Path
 
 import torch
-import yaml
 from transformers import AutoModelForCausalLM, set_seed
 
 from ethos.engine import Completion, Request, Sampling, chat
 from ethos.loading import load_tokenizer
 from ethos.prompts import prompt_lines
+from ethos.settings import load_settings
 from ethos.transformers_engine import TransformersEngine, render
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,8 +29,15 @@ def prepared_model() -> Path:
     """The demo's model, prepared as the workflow does it."""
     folder = ROOT / "store" / "models" / "smollm2"
     if not (folder / "identity.json").is_file():
-        source = yaml.safe_load((ROOT / "config.yaml").read_text())["models"]["smollm2"]
-        command = [sys.executable, "scripts/prepare_model.py", "--name", "smollm2", "--settings", json.dumps(source)]
+        source = load_settings(ROOT / "config.yaml").models["smollm2"]
+        command = [
+            sys.executable,
+            "scripts/prepare_model.py",
+            "--name",
+            "smollm2",
+            "--settings",
+            source.model_dump_json(),
+        ]
         subprocess.run([*command, "--identity", folder / "identity.json"], cwd=ROOT, check=True)
     return folder
 
