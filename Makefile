@@ -7,7 +7,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test check format docs bench lock clean
+.PHONY: demo test test-long check format docs bench lock clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
@@ -15,14 +15,17 @@ demo: $(READY) ## Run the main job on the embedded model, print the time by stag
 	@echo "The report: results/demo/report/index.html"
 
 test: $(READY) ## Run all tests.
-	pytest
+	pytest -m "not long"
+
+test-long: $(READY) ## Run the tests that take minutes each: every row of the table of rebuilds, twenty kills.
+	pytest -m long
 
 check: $(READY) ## Fast checks, before each commit.
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
-	pytest -m "not slow"
+	pytest -m "not slow and not long"
 
 format: $(READY) ## Let the formatters have their way.
 	ruff check --fix .

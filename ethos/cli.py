@@ -7,12 +7,16 @@ from pathlib import Path
 import click
 
 from ethos.errors import BadInput, one_line_errors
+from ethos.store_command import store
 
 
 @click.group()
 @click.version_option(package_name="ethos")
 def commands() -> None:
     """Character training: from a constitution to a trained persona."""
+
+
+commands.add_command(store)
 
 
 @commands.command()
@@ -37,6 +41,17 @@ def times(run_name: str) -> None:
     if not stages:
         raise BadInput(f"no benchmarks of a run named {run_name!r}; run snakemake first", path="benchmarks")
     click.echo(times_table(stages))
+
+
+@commands.command()
+@click.option("--since", "commit", default="HEAD", show_default=True, help="The commit whose behaviour the code has.")
+def accept(commit: str) -> None:
+    """After a refactor that changes nothing: keep results and store as they are."""
+    from ethos.accept import accept
+
+    for file in (files := accept(commit)):
+        click.echo(f"as at {commit}: {file}")
+    click.echo("Commit ethos/accepted.json with the refactor." if files else f"No code differs from {commit}.")
 
 
 main = one_line_errors(commands)

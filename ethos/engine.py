@@ -21,7 +21,12 @@ class Sampling(BaseModel):
     repetition_penalty: float = Field(
         1.1, ge=1, description="Divides the positive and multiplies the negative logits of tokens already seen."
     )
-    max_new_tokens: int = Field(1024, ge=1, description="Longest completion, in tokens.")
+    max_new_tokens: int = Field(
+        1024,
+        ge=1,
+        description="Longest completion, in tokens. A prompt that leaves no room for them in the model's context is not sent, and "
+        "counted as `too_long`.",
+    )
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,17 @@ class Request:
 
 @dataclass(frozen=True)
 class Completion:
-    """`finish_reason` is `stop` (the model or a stop string ended it) or `length` (cut off)."""
+    """An answer. A request whose prompt and `max_new_tokens` exceed the model's context is not computed but answered `too_long`.
+
+    finish_reason: `stop` (the model or a stop string ended it), `length` (cut off) or `too_long`. thinking: what a
+    reasoning model thought first; not part of the text.
+    """
 
     text: str
     finish_reason: str
     prompt_tokens: int
     completion_tokens: int
+    thinking: str = ""
 
 
 @dataclass(frozen=True)

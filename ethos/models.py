@@ -7,10 +7,11 @@ from typing import Any
 
 from ethos.errors import BadInput
 from ethos.files import canonical_json, read_json, sha256_of_file, sha256_of_text
+from ethos.ledger import model_line, note_used
 
 # Only what changes what the model says counts towards its identity; a README beside the weights does not.
 _MEANING = (".safetensors", ".json", ".jinja", ".model", ".txt", ".py")
-_NOT_MEANING = ("identity.json", "history.json", "LICENSE.txt")
+_NOT_MEANING = ("identity.json", "history.json", "examples.json", "LICENSE.txt")
 
 
 def content_identity(folder: Path) -> dict[str, Any]:
@@ -24,10 +25,11 @@ def content_identity(folder: Path) -> dict[str, Any]:
 
 
 def read_identity(path: Path) -> dict[str, Any]:
-    """Read `identity.json` of a prepared model, or the content of an adapter's own files."""
+    """Read `identity.json` of a prepared model; the results of this job stand on it from now on."""
     identity = read_json(path)
     if not isinstance(identity, dict) or "content" not in identity:
         raise BadInput("holds no model identity; delete the folder and run again", path=path)
+    note_used([model_line(path.parent)])
     return identity
 
 

@@ -1,9 +1,12 @@
-"""Preference pairs as the trainers read them."""
+"""Preferences as the trainers read them, and what a preference model is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from ethos.files import canonical_json, sha256_of_text
 
 
 def dpo_rows(pairs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -16,3 +19,27 @@ def dpo_rows(pairs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for pair in pairs
     ]
+
+
+def conversation(question: str, response: str) -> list[dict[str, str]]:
+    """What the preference model reads: no system prompt, so that it must see the trait in the response itself."""
+    return [{"role": "user", "content": question}, {"role": "assistant", "content": response}]
+
+
+@dataclass(frozen=True)
+class RewardRequest:
+    """Ask a preference model for the reward of a response."""
+
+    question: str
+    response: str
+
+    def key(self, model: str) -> str:
+        return sha256_of_text(canonical_json(["reward", model, conversation(self.question, self.response)]))
+
+
+@dataclass(frozen=True)
+class Reward:
+    """`value`: in logits; only differences mean something. `tokens`: read of the text."""
+
+    value: float
+    tokens: int

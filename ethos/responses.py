@@ -18,13 +18,17 @@ _SENTENCE = re.compile(rf".*(?:{_FULL_STOP}|[!?…])[{re.escape(_CLOSERS)}]*(?=\
 
 
 def usable_text(completion: Completion, *, cut_off: str) -> tuple[str, str | None]:
-    """The response, and why it is not used or None: `empty`, `cut_off` (at the token limit), `unfinished` (no end punctuation).
+    """The response, and why it is not used or None.
 
+    `too_long` (the prompt leaves no room for a response), `empty`, `cut_off` (at the token limit), `unfinished` (no end
+    punctuation).
     cut_off: `drop` a response that reached the token limit, or `trim` it to its last whole sentence.
     """
     text = completion.text.strip()
+    if completion.finish_reason == "too_long":
+        return text, "too_long"
     if not text:
-        return text, "empty"
+        return text, "cut_off" if completion.finish_reason == "length" else "empty"  # cut off while still thinking
     if completion.finish_reason == "length":
         whole = _SENTENCE.match(text) if cut_off == "trim" else None
         return (whole.group(0).strip(), None) if whole else (text, "cut_off")
@@ -68,6 +72,7 @@ def sample_responses(
                 "response": text,
                 "finish_reason": completion.finish_reason,
                 "tokens": completion.completion_tokens,
+                "thinking": completion.thinking or None,
                 "filtered": reason,
             }
         )

@@ -55,28 +55,27 @@ def sample_tokens(
         # The lowest id among equals: bf16 logits tie often, and `argmax` promises no order.
         ids = torch.arange(logits.shape[1], device=logits.device)
         return torch.where(logits == logits.amax(1, keepdim=True), ids, logits.shape[1]).amin(1)
-    scaled = logits / temperature
-    total = torch.logsumexp(scaled, dim=1, keepdim=True)
+    scores = torch.log_softmax(logits / temperature, dim=1)
     count = min(_CANDIDATES, logits.shape[1])
-    chosen, unsure = _draw(scaled, total, seeds, steps, top_p, count)
+    chosen, unsure = _draw(scores, seeds, steps, top_p, count)
     if unsure.any():
         rows = unsure.nonzero()[:, 0]
-        chosen[rows], _ = _draw(scaled[rows], total[rows], seeds[rows], steps[rows], top_p, logits.shape[1])
+        chosen[rows], _ = _draw(scores[rows], seeds[rows], steps[rows], top_p, logits.shape[1])
     return chosen
 
 
-def _draw(scaled, total, seeds, steps, top_p, count):
+def _draw(scores, seeds, steps, top_p, count):
     """Draw from the nucleus among the `count` likeliest tokens; the second result marks the rows for which it may be larger.
 
     The nucleus is cut by value: tokens as likely as the last one in it are in it too, however they were sorted.
     """
-    values, tokens = scaled.topk(count, dim=1)
-    mass = torch.exp((values - total).double()).cumsum(1)
+    values, tokens = scores.topk(count, dim=1)
+    mass = torch.exp(values.double()).cumsum(1)
     reached = mass >= top_p
     last = torch.where(reached.any(1), reached.int().argmax(1), count - 1)
     threshold = values.gather(1, last[:, None])
     noisy = torch.where(values >= threshold, values.double() + gumbel_noise(seeds, steps, tokens), -torch.inf)
     chosen = tokens.gather(1, noisy.argmax(1, keepdim=True))[:, 0]
-    whole = count == scaled.shape[1]
+    whole = count == scores.shape[1]
     unsure = torch.zeros_like(last, dtype=torch.bool) if whole else values[:, -1] >= threshold[:, 0]
     return chosen, unsure

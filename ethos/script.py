@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 
 from ethos.errors import one_line_errors
 from ethos.execution import start_logging
+from ethos.ledger import write_ledger
 from ethos.yaml_file import parse_value
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -38,9 +40,24 @@ def scope_option(text: str) -> Callable:
     )
 
 
+def with_ledger(command: click.Command) -> click.Command:
+    """The command with an option for the file that names what it used; written when all else ended well."""
+    work = command.callback
+
+    @wraps(work)
+    def work_and_tell(used: Path | None, **options) -> None:
+        work(**options)
+        if used is not None:
+            write_ledger(used)
+
+    text = "Written: the store entries that this job used, as lines of text."
+    option = click.Option(["--used"], type=WRITABLE, help=text)
+    return click.Command(command.name, params=[*command.params, option], callback=work_and_tell, help=command.help)
+
+
 def run(command: click.Command) -> None:
-    """Run a script's command: logs to standard error, bad input in one line."""
+    """Run a script's command: logs to standard error, bad input in one line, an option to say what was used."""
     start_logging()
     # Libraries announce their plans to whoever runs them; a user of a pipeline can do nothing about those.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-    one_line_errors(command)()
+    one_line_errors(with_ledger(command))()

@@ -1,7 +1,9 @@
 """The typed settings of a run: what every field means, its default, and what is refused.
 
 Defaults are the published values where there are any (arXiv 2511.01689); a run's file states what differs.
-`execution` holds what changes speed and never a result, so changing it rebuilds nothing.
+`execution` holds what changes speed and never a result, so changing it rebuilds nothing. A section that two stages share
+is made of the parts that each of them reads, so that a setting reruns only who reads it.
+Jobs are given the values as parameters, and this file does not count as their code: nothing here may do a stage's work.
 """
 
 from __future__ import annotations
@@ -61,6 +63,13 @@ class ModelSource(Section):
         "Empty checks nothing.",
     )
     dtype: Precision = Field("bfloat16", description="Precision in which the model generates and scores.")
+    template_options: dict[str, bool | int | float | str] = Field(
+        {}, description="Options of the model's chat template, as `enable_thinking: false`."
+    )
+    thinking_tags: tuple[str, str] = Field(
+        ("<think>", "</think>"),
+        description="What stands around a reasoning model's thinking, which is kept apart and never trained on.",
+    )
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you trust it."
     )
@@ -91,10 +100,9 @@ class Questions(Section):
     sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of the lists.")
 
 
-class Responses(Section):
-    """Responses in character."""
+class InCharacter(Section):
+    """How a response in character is sampled, whoever gives it."""
 
-    per_question: int = Field(5, ge=2, description="Responses sampled for each question (k).")
     scope: Literal["trait", "constitution"] = Field(
         "constitution", description="What the system prompt holds: the question's own trait, or all traits."
     )
@@ -103,6 +111,12 @@ class Responses(Section):
         description="What becomes of a response that reached `max_new_tokens`: dropped, or trimmed to its last whole sentence.",
     )
     sampling: Sampling = Field(Sampling(), description="Sampling of responses, plain ones included.")
+
+
+class Responses(InCharacter):
+    """Responses in character."""
+
+    per_question: int = Field(5, ge=2, description="Responses sampled for each question (k).")
 
 
 class Rankings(Section):
@@ -170,14 +184,19 @@ class Distillation(Dpo):
     )
 
 
-class Introspection(Training):
-    """Reflections and self-interactions of the distilled model, and the SFT on them."""
+class IntrospectionTraining(Training):
+    """The SFT on reflections and self-interactions."""
 
     max_tokens: int = Field(
         3072,
         ge=8,
         description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
     )
+
+
+class IntrospectionData(Section):
+    """Reflections and self-interactions of the distilled model."""
+
     reflections_per_prompt: int = Field(1000, ge=1, description="Reflections sampled for each reflection prompt.")
     free_interactions: int = Field(1000, ge=0, description="Conversations of the model with itself, left to itself.")
     guided_interactions: int = Field(
@@ -192,6 +211,10 @@ class Introspection(Training):
     cut_off: Literal["drop", "trim"] = Field("drop", description="As in `responses`, for reflections and turns.")
     sampling: Sampling = Field(Sampling(), description="Sampling of reflections.")
     turn_sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of a turn of a conversation.")
+
+
+class Introspection(IntrospectionData, IntrospectionTraining):
+    """Reflections and self-interactions of the distilled model, and the SFT on them."""
 
 
 class Persona(Section):
@@ -213,14 +236,24 @@ class Preferences(Section):
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
 
 
-class Evaluation(Section):
-    """What is measured on held-out questions, for every arm."""
+class ArmSampling(Section):
+    """What every arm is asked on held-out questions."""
 
     responses_per_question: int = Field(1, ge=1, description="Responses sampled for each held-out question and arm.")
     sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
-    preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
+
+
+class Intervals(Section):
+    """How sure a measure is said to be."""
+
     confidence: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
     resamples: int = Field(9999, ge=99, description="Bootstrap resamples of questions.")
+
+
+class Evaluation(Intervals, ArmSampling):
+    """What is measured on held-out questions, for every arm."""
+
+    preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
 
 
 class Report(Section):
@@ -247,6 +280,9 @@ class Execution(Section):
     store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
     batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
     training_batch_size: int = Field(8, ge=1, description="Most examples on the device at once; the rest accumulates.")
+    checkpoint_minutes: float = Field(
+        10.0, ge=0, description="Minutes between checkpoints, from which a killed training goes on; 0: at every step."
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
     )

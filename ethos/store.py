@@ -1,110 +1,178 @@
-"""The store: completions and trainings kept by content, so that the same work is never done twice.
+"""The store: answers of models and trainings kept by content, so that the same work is never done twice.
 
-Completions live in append-only segments, one writer each and no locks, so it is safe on NFS and Lustre; where two
-segments hold a key, the first (by name) wins. A training is a folder that appears whole, by renaming. Deleting the
-store costs time, never correctness.
+Answers live in append-only segments, one writer each and no locks, so it is safe on NFS and Lustre; where two segments
+hold a key, the first (by name) wins. A training is a folder that appears whole, by renaming. What is torn or damaged
+counts as missing. Deleting the store costs time, never correctness.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import orjson
+from ethos.errors import BadInput
+from ethos.execution import device
+from ethos.files import canonical_json, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
+from ethos.ledger import note_used, training_line
+from ethos.segments import Place, SegmentWriter, entry_of, is_sound, key_of, lines_of, segments_in
+from ethos.work import Work, record_work
 
-from ethos.files import canonical_json, sha256_of_text, whole_folder
+log = logging.getLogger("ethos.store")
 
-_FLUSH_EVERY = 16  # answers; what a killed job can lose
+# The store's folders.
+COMPLETIONS, TRAININGS, MODELS = "completions", "trainings", "models"
 
 
 class CompletionStore:
-    """Answers of models by the key of their request."""
+    """The answers of one model: completions, scores or rewards by the key of their request.
 
-    def __init__(self, folder: Path):
-        self.folder = folder / "completions"
+    folder: of this model. facts: what the model is, in words; written beside its answers.
 
-    def find(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The stored answers among these keys."""
-        wanted = set(keys)
-        found: dict[str, dict[str, Any]] = {}
-        for segment in sorted(self.folder.glob("*.jsonl")):
-            with open(segment, "rb") as lines:
-                for line in lines:
-                    entry = self._entry(line)
-                    if entry is not None and entry["key"] in wanted:
-                        found.setdefault(entry["key"], entry["answer"])
-        return found
+    It sees what was there when it was first asked, and what it wrote itself.
+    """
 
-    @staticmethod
-    def _entry(line: bytes) -> dict[str, Any] | None:
-        """A stored entry, or None for a line that a killed writer left torn."""
-        try:
-            return orjson.loads(line)
-        except orjson.JSONDecodeError:
-            return None
+    def __init__(self, folder: Path, facts: dict[str, Any]):
+        self.folder, self.facts = folder, facts
+        self._places: dict[bytes, Place] | None = None
 
-    def writer(self, *, model: str, stage: str) -> SegmentWriter:
-        return SegmentWriter(self.folder, model=model, stage=stage)
+    def find(self, keys: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Those of the keys that have an answer, with it, in the order of the files."""
+        index = self._index()
+        wanted = sorted(index[key] for key in {key.encode() for key in keys} if key in index)
+        for segment, places in groupby(wanted, key=lambda place: place[0]):
+            with suppress(FileNotFoundError), open(segment, "rb", buffering=0) as file:  # dropped since
+                for _, offset, length in places:
+                    line = os.pread(file.fileno(), length, offset)
+                    if is_sound(line) and index.get(key_of(line)) == (segment, offset, length):  # not rewritten since
+                        entry = entry_of(line)
+                        yield entry.key, entry.answer
+
+    def writer(self, *, stage: str) -> SegmentWriter:
+        """A writer of new answers. stage: who asks for them."""
+        index = self._index()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not (self.folder / "model.json").exists():
+            write_json(self.folder / "model.json", self.facts)
+        return SegmentWriter(self.folder, stage=stage, on_written=index.__setitem__)
+
+    def _index(self) -> dict[bytes, Place]:
+        """Where the answers stand; read once, without reading the answers."""
+        if self._places is None:
+            self._places = {}
+            for segment in segments_in(self.folder):
+                for offset, line in lines_of(segment):
+                    if is_sound(line):
+                        self._places.setdefault(key_of(line), (str(segment), offset, len(line)))
+        return self._places
 
 
-class SegmentWriter:
-    """Appends answers to a segment of its own; use as a context manager."""
+_opened: dict[Path, CompletionStore] = {}
 
-    def __init__(self, folder: Path, *, model: str, stage: str):
-        self.path = folder / f"{uuid.uuid4().hex}.jsonl"
-        self.common = {"model": model, "stage": stage}
-        self.waiting: list[bytes] = []
-        self.file = None
 
-    def __enter__(self) -> SegmentWriter:
-        return self
+def open_completions(store: Path, facts: dict[str, Any]) -> CompletionStore:
+    """The answers of a model; a process reads its index once, whoever asks. facts: see `model_key`."""
+    folder = store.absolute() / COMPLETIONS / model_key(facts)[:16]
+    return _opened.setdefault(folder, CompletionStore(folder, facts))
 
-    def add(self, key: str, answer: dict[str, Any]) -> None:
-        self.waiting.append(orjson.dumps({"key": key, **self.common, "answer": answer}))
-        if len(self.waiting) >= _FLUSH_EVERY:
-            self.flush()
 
-    def flush(self) -> None:
-        if not self.waiting:
-            return
-        if self.file is None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self.file = open(self.path, "xb")  # noqa: SIM115 - it stays open until the block of this writer ends
-        self.file.write(b"\n".join(self.waiting) + b"\n")
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.waiting.clear()
+def model_key(facts: dict[str, Any]) -> str:
+    """The key of a model. facts: all that its answers depend on besides the request; its `name` is for people."""
+    return sha256_of_text(canonical_json({name: value for name, value in facts.items() if name != "name"}))
 
-    def __exit__(self, *_: object) -> None:
-        self.flush()
-        if self.file is not None:
-            self.file.close()
+
+def training_key(ingredients: dict[str, Any]) -> str:
+    """The name of a training, made from all that its result depends on, as JSON."""
+    return sha256_of_text(canonical_json(ingredients))
 
 
 class TrainingStore:
     """Finished trainings by what went into them."""
 
+    ABOUT = "about.json"  # ingredients, hashes of the files and seconds; stays in the store
+
     def __init__(self, folder: Path):
-        self.folder = folder / "trainings"
+        self.store, self.folder = folder, folder / TRAININGS
 
     def train_once(self, ingredients: dict[str, Any], train: Callable[[Path], None], output: Path) -> bool:
         """Put the files of a training into `output`, training only if it was never done.
 
-        ingredients: all that the result depends on, as JSON. train: writes its files into the folder that it is given.
-        Returns whether it trained.
+        ingredients: all that the result depends on, as JSON; `kind` says in a word what is trained. train: writes its
+        files into the folder that it is given. Returns whether it trained.
         """
-        kept = self.folder / sha256_of_text(canonical_json(ingredients))
+        key = training_key(ingredients)
+        kept = self.folder / key
+        if kept.is_dir() and (damage := training_damage(kept)):
+            log.warning(f"{kept}: {damage[0]}; removed, and trained again")
+            remove_folder(kept)
         trained = not kept.is_dir()
         if trained:
             with whole_folder(kept) as folder:
-                train(folder)
+                self._train(ingredients, train, folder, stage=output.name)
+        note_used([training_line(key)])
         output.mkdir(parents=True, exist_ok=True)
-        for path in sorted(kept.iterdir()):
-            beside = output / f".{path.name}.new"
-            shutil.copyfile(path, beside)
-            os.replace(beside, output / path.name)
+        for name in read_json(kept / self.ABOUT)["files"]:
+            beside = output / f".{name}.new"
+            shutil.copyfile(kept / name, beside)
+            os.replace(beside, output / name)
         return trained
+
+    def _train(self, ingredients: dict[str, Any], train: Callable[[Path], None], folder: Path, *, stage: str) -> None:
+        started = time.monotonic()
+        train(folder)
+        seconds = round(time.monotonic() - started, 3)
+        files = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
+        about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files, "seconds": seconds}
+        write_json(folder / self.ABOUT, about)
+        model = model_names(self.store).get(ingredients["base"], ingredients["base"][:16])
+        record_work(self.store, Work(f"{ingredients['kind']} training", stage, model, 1, seconds, device()))
+
+
+def training_damage(kept: Path) -> list[str]:
+    """What is wrong with a kept training, in words; nothing, as a rule."""
+    try:
+        about = read_json(kept / TrainingStore.ABOUT)
+        if training_key(about["ingredients"]) != kept.name:
+            return [f"{TrainingStore.ABOUT} is of another training"]
+        return file_damage(kept, about["files"])
+    except FileNotFoundError:
+        return [f"{TrainingStore.ABOUT} is missing"]
+    except (BadInput, TypeError, KeyError, AttributeError):
+        return [f"{TrainingStore.ABOUT} can't be read"]
+
+
+def file_damage(folder: Path, files: dict[str, str]) -> list[str]:
+    """The files that are missing, or not as they were written. files: SHA-256 by name."""
+    found = []
+    for name, expected in sorted(files.items()):
+        try:
+            if sha256_of_file(folder / name) != expected:
+                found.append(f"{name} is not as it was written")
+        except FileNotFoundError:
+            found.append(f"{name} is missing")
+    return found
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of the store; it goes at once, so that nobody finds half of it."""
+    aside = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):  # another job was first
+        os.replace(folder, aside)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def model_names(store: Path) -> dict[str, str]:
+    """The names of the prepared models, by the hash of their content; a damaged identity is left out."""
+    names = {}
+    for path in sorted((store / MODELS).glob("[!.]*/identity.json")):
+        with suppress(BadInput, KeyError, TypeError):
+            identity = read_json(path)
+            names[identity["content"]] = identity["name"]
+    return names

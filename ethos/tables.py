@@ -32,10 +32,10 @@ _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]
 # too, drawn for it, so that a response in trait scope knows what to show.
 QUESTIONS = _schema(question_id="text", trait="text", text="text", source="text", split="text")
 
-# One row a response. author: in_character | plain. filtered: why the row is not used, null if it is.
+# One row a response. author: in_character | plain. thinking: what a reasoning model thought first. filtered: why the row is not used, null if it is.
 RESPONSES = _schema(
     question_id="text", trait="text", question="text", split="text", author="text", sample="int", response="text",
-    finish_reason="text", tokens="int", filtered="text?",
+    finish_reason="text", tokens="int", thinking="text?", filtered="text?",
 )  # fmt: skip
 
 # One row a response that was ranked. rank 1 is best, ties share a rank; score: higher is better.
@@ -62,6 +62,7 @@ SAMPLES = _schema(
     response="text",
     finish_reason="text",
     tokens="int",
+    thinking="text?",
 )
 
 # One row a sample and a measure.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -13,12 +13,15 @@ from typing import Any
 
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
-from ethos.fingerprint import file_fingerprint
+from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
 from ethos.settings import Dpo, Training
-from ethos.store import TrainingStore
+from ethos.store import TrainingStore, training_key
 
 log = logging.getLogger("ethos.training")
+
+# What decides a trained adapter besides its data, its settings and the model.
+TRAINING_FILES = ("training.py", "loading.py")
 
 
 @dataclass(frozen=True)
@@ -46,30 +49,36 @@ class Job:
             "seed": self.seed,
             "base": facts["content"],
             "adapters": [adapter_identity(path) for path in self.adapters],
-            "code": [file_fingerprint(Path(__file__)), file_fingerprint(Path(__file__).with_name("loading.py"))],
+            "code": behaviour("training", TRAINING_FILES),
             "libraries": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
         }
 
 
 def train(job: Job, output: Path) -> None:
-    """Train an adapter into `output` (PEFT files and `history.json`), or take it from the store.
+    """Train an adapter into `output` (PEFT files, `history.json` and `examples.json`), or take it from the store.
 
-    Raises ValueError when there is nothing to train on.
+    A training that was killed goes on from its last checkpoint. Raises ValueError when there is nothing to train on.
     """
     if not job.rows:
         raise ValueError("no training examples")
-    trained = TrainingStore(store_folder()).train_once(job.ingredients(), lambda folder: _train(job, folder), output)
+    ingredients = job.ingredients()
+    checkpoints = store_folder() / "scratch" / training_key(ingredients)
+    trained = TrainingStore(store_folder()).train_once(
+        ingredients, lambda folder: _train(job, folder, checkpoints), output
+    )
+    shutil.rmtree(checkpoints, ignore_errors=True)  # also those of a job that was killed after the training was kept
     if not trained:
         log.info(f"{job.kind} training on {len(job.rows)} examples: found in the store")
 
 
-def _train(job: Job, folder: Path) -> None:
+def _train(job: Job, folder: Path, shared: Path) -> None:
     import datasets
     import torch
     from peft import LoraConfig
     from transformers import PrinterCallback
 
     from ethos.loading import load_model, load_reward_base, load_tokenizer
+    from ethos.training_checkpoints import Checkpoints
     from ethos.training_progress import ProgressLines
 
     datasets.disable_progress_bars()
@@ -90,22 +99,24 @@ def _train(job: Job, folder: Path) -> None:
         if is_reward
         else load_model(job.identity.parent, dtype, adapters=job.adapters, trust_remote_code=trust)
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = _trainer(job)(
-            model=model,
-            args=_arguments(job, scratch, where),
-            train_dataset=datasets.Dataset.from_list([_supported(tokenizer, row) for row in job.rows]),
-            processing_class=tokenizer,
-            peft_config=lora,
-            callbacks=[ProgressLines(job.kind)],
+    checkpoints = Checkpoints(shared, minutes=execution().checkpoint_minutes)
+    trainer = _trainer(job)(
+        model=model,
+        args=_arguments(job, str(checkpoints.own), where),
+        train_dataset=datasets.Dataset.from_list([_supported(tokenizer, row) for row in job.rows]),
+        processing_class=tokenizer,
+        peft_config=lora,
+        callbacks=[ProgressLines(job.kind), checkpoints],
+    )
+    trainer.remove_callback(PrinterCallback)  # our own lines say more
+    given, trained_on = len(job.rows), len(trainer.train_dataset)
+    if trained_on < given:
+        log.warning(
+            f"{job.kind} training: {given - trained_on} of {given} examples are longer than max_tokens and left out"
         )
-        trainer.remove_callback(PrinterCallback)  # our own lines say more
-        if len(trainer.train_dataset) < len(job.rows):
-            log.warning(
-                f"{job.kind} training: {len(job.rows) - len(trainer.train_dataset)} of {len(job.rows)} examples are longer than max_tokens and left out"
-            )
-        trainer.train()
+    trainer.train(resume_from_checkpoint=checkpoints.newest())
     save_adapter(trainer.model, folder)
+    write_json(folder / "examples.json", {"given": given, "trained_on": trained_on, "too_long": given - trained_on})
     write_json(folder / "history.json", _history(trainer.state.log_history))
 
 
@@ -126,13 +137,13 @@ def _trainer(job: Job) -> Callable:
     return trainer
 
 
-def _arguments(job: Job, scratch: str, where: str):
+def _arguments(job: Job, output: str, where: str):
     settings = job.settings
     # As many at once as fit, so that whole accumulation steps make exactly the batch of the config.
     most = min(execution().training_batch_size, settings.batch_size)
     rows = next(rows for rows in range(most, 0, -1) if settings.batch_size % rows == 0)
     shared = {
-        "output_dir": scratch,
+        "output_dir": output,
         "per_device_train_batch_size": rows,
         "gradient_accumulation_steps": settings.batch_size // rows,
         "num_train_epochs": settings.epochs,
@@ -146,7 +157,7 @@ def _arguments(job: Job, scratch: str, where: str):
         "gradient_checkpointing": where != "cpu",
         "use_cpu": where == "cpu",
         "logging_steps": 1,
-        "save_strategy": "no",
+        "save_strategy": "no",  # ethos/training_checkpoints.py says when
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": False,

@@ -18,9 +18,13 @@ class ProgressLines(TrainerCallback):
     def __init__(self, name: str, *, every: float = 5.0):
         self.name, self.every = name, every
         self.started = self.last = 0.0
+        self.first = 0  # steps done before this process
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.started = self.last = time.monotonic()
+        self.first = state.global_step
+        if self.first:
+            log.info(f"{self.name} training: resumes at step {self.first}/{state.max_steps}")
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         now = time.monotonic()
@@ -33,6 +37,8 @@ class ProgressLines(TrainerCallback):
         if "num_tokens" in logs:
             parts.append(f"{float(logs['num_tokens']) / seconds:.0f} tokens/s")
         parts.append(
-            f"{spell_seconds(seconds / done * (total - done))} left" if done < total else f"in {spell_seconds(seconds)}"
+            f"{spell_seconds(seconds / (done - self.first) * (total - done))} left"
+            if done < total
+            else f"in {spell_seconds(seconds)}"
         )
         log.info(", ".join(parts))

@@ -1,35 +1,49 @@
 """The embedded engine: a transformers model in this process, on CPU or GPU.
 
-A completion depends on its request alone. So each request is computed in shapes that follow from its own length:
-prompts are padded to a bucket, every row has its own slots in a cache of fixed length, and rows that end make place
-for the next request without moving the others.
+A completion depends on its request alone. So each request is computed in shapes that follow from its own parts: what it
+shares with others and the rest are padded to buckets, every row has its own slots in a cache of fixed length, and rows
+that end make place for the next request without moving the others.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row, causal_mask, padded
+from ethos.attention import NAME as ATTENTION
+from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
 from ethos.loading import load_model, load_tokenizer, supported_turns
+from ethos.packing import pack_linear_layers
+from ethos.reading import Prompt, Reader, padded, run_model
+from ethos.thinking import split_thinking
+
+_TAIL = 8  # tokens of a prompt in which an opening tag of thinking would stand
+_MARK = "\N{ASTERISM}"  # stands for what users and assistants say; no text of ours begins with it
 
 
-def render(tokenizer, messages: Sequence[Message], *, prefill: str = "") -> str:
-    """The text of a conversation up to the reply, and the prefill with which the reply begins."""
+def render(
+    tokenizer, messages: Sequence[Message], *, prefill: str = "", options: Mapping[str, Any] | None = None
+) -> str:
+    """The text of a conversation up to the reply, and the prefill with which the reply begins.
+
+    options: passed on to the chat template.
+    """
     turns = supported_turns(tokenizer, [{"role": message.role, "content": message.content} for message in messages])
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) + prefill
+    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **(options or {})) + prefill
 
 
 class TransformersEngine:
     """Generates and scores with one model in this process.
 
     folder: a prepared model. adapters: PEFT folders, merged in order. dtype: name of a torch dtype. batch_size: most
-    rows at once; an execution setting, it changes speed and memory, never an answer.
+    rows at once; an execution setting, it changes speed and memory, never an answer. template_options: passed on to the
+    chat template. thinking_tags: what stands around a reasoning model's thinking.
     """
 
     def __init__(
@@ -41,6 +55,8 @@ class TransformersEngine:
         device: str = "cpu",
         batch_size: int = 32,
         trust_remote_code: bool = False,
+        template_options: Mapping[str, Any] | None = None,
+        thinking_tags: tuple[str, str] = ("<think>", "</think>"),
     ):
         self.tokenizer = load_tokenizer(folder)
         self.device = torch.device(device)
@@ -48,8 +64,11 @@ class TransformersEngine:
             folder, getattr(torch, dtype), adapters=adapters, trust_remote_code=trust_remote_code
         ).to(self.device)
         self._refuse_other_attention(folder)
-        self.model.set_attn_implementation("ethos")
-        self.batch_size = batch_size
+        self.model.set_attn_implementation(ATTENTION)
+        pack_linear_layers(self.model)
+        self.batch_size, self.thinking_tags = batch_size, thinking_tags
+        self.template_options = dict(template_options or {})
+        self._marked: dict[tuple[Message, ...], list[int]] = {}
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30)
         ends = self.model.generation_config.eos_token_id
         self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
@@ -66,25 +85,46 @@ class TransformersEngine:
                 path=folder,
             )
 
+    # Prompts
+
+    def _prompt(self, messages: Sequence[Message], prefill: str = "") -> Prompt:
+        """The tokens of a conversation, parted behind what it shares with all that have its system prompt."""
+        tokens = self._encode(self._render(messages, prefill))
+        key = tuple(Message(m.role, m.content if m.role == "system" else _MARK) for m in messages)
+        if key not in self._marked:
+            self._marked[key] = self._encode(self._render(key))
+        pairs = zip(tokens, self._marked[key], strict=False)
+        shared = next((place for place, (own, marked) in enumerate(pairs) if own != marked), 0)
+        return Prompt(tuple(tokens[:shared]), tuple(tokens[shared:]))
+
+    def _render(self, messages: Sequence[Message], prefill: str = "") -> str:
+        return render(self.tokenizer, messages, prefill=prefill, options=self.template_options)
+
+    def _encode(self, text: str) -> list[int]:
+        return self.tokenizer(text, add_special_tokens=False).input_ids
+
     # Generation
 
     @torch.inference_mode()
     def generate(self, requests: Sequence[Request], on_answer: Callable[[int, Completion], None]) -> None:
         groups: dict[tuple[int, Sampling], list[Row]] = defaultdict(list)
         for index, request in enumerate(requests):
-            prompt = self._encode(render(self.tokenizer, request.messages, prefill=request.prefill))
-            self._refuse_too_long(len(prompt) + request.sampling.max_new_tokens)
-            slots = padded(padded(len(prompt)) + request.sampling.max_new_tokens, SLOTS)
+            prompt = self._prompt(request.messages, request.prefill)
+            if len(prompt.tokens) + request.sampling.max_new_tokens > self.context:
+                on_answer(index, Completion("", "too_long", len(prompt.tokens), 0))
+                continue
+            slots = padded(len(prompt.tokens) + request.sampling.max_new_tokens, SLOTS)
             groups[slots, request.sampling].append(Row(index, request, prompt))
-        # Longest first: memory runs out at once or never.
+        # Longest first: memory runs out at once or never. Equal prompts and equal beginnings are neighbours: read once.
         for (slots, sampling), rows in sorted(groups.items(), key=lambda group: -group[0][0]):
-            self._generate_group(slots, sampling, sorted(rows, key=lambda row: len(row.prompt)), on_answer)
+            ordered = sorted(rows, key=lambda row: (row.prompt.shape, row.prompt.shared, row.prompt.rest))
+            self._generate_group(slots, sampling, ordered, on_answer)
 
     def _generate_group(self, slots: int, sampling: Sampling, waiting: list[Row], on_answer) -> None:
         """Complete requests of one number of slots and one sampling, refilling the rows that end; the last waiting is first."""
         batch = Batch(
             self.model,
-            pad_token=self.tokenizer.pad_token_id,
+            Reader(self.model, self.tokenizer.pad_token_id),
             is_finished=self._is_finished,
             size=max(LEAST_ROWS, min(self.batch_size, len(waiting))),
             slots=slots,
@@ -102,7 +142,9 @@ class TransformersEngine:
         text = self.tokenizer.decode(row.tokens, skip_special_tokens=True)
         cut = min((text.find(stop) for stop in row.request.stops if stop in text), default=None)
         reason = "stop" if ended or cut is not None else "length"
-        return Completion(text if cut is None else text[:cut], reason, len(row.prompt), len(row.tokens))
+        opened = self.tokenizer.decode(row.prompt.tokens[-_TAIL:]).rstrip().endswith(self.thinking_tags[0])
+        thinking, text = split_thinking(text if cut is None else text[:cut], *self.thinking_tags, opened=opened)
+        return Completion(text, reason, len(row.prompt.tokens), len(row.tokens), thinking)
 
     def _is_finished(self, row: Row) -> bool:
         if row.tokens[-1] in self.ends or len(row.tokens) == row.request.sampling.max_new_tokens:
@@ -117,55 +159,42 @@ class TransformersEngine:
 
     @torch.inference_mode()
     def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
-        groups: dict[tuple[int, int], list[tuple[int, list[int], list[int]]]] = defaultdict(list)
+        groups: dict[tuple[int, ...], list[tuple[int, Prompt, list[int]]]] = defaultdict(list)
         for index, request in enumerate(requests):
-            prompt = self._encode(render(self.tokenizer, request.messages))
-            response = self._encode(request.response)
+            prompt, response = self._prompt(request.messages), self._encode(request.response)
             if not response:
                 on_answer(index, Score(0.0, 0))
                 continue
-            self._refuse_too_long(len(prompt) + len(response))
-            kept = padded(len(response))
-            groups[padded(len(prompt)) + kept, kept].append((index, prompt, response))
-        for (length, kept), group in sorted(groups.items(), reverse=True):
+            self._refuse_too_long(len(prompt.tokens) + len(response))
+            # The prompt's last token is what the response's first is predicted from, so it is read with the response.
+            *rest, last = prompt.rest
+            prompt = Prompt(prompt.shared, tuple(rest))
+            groups[*prompt.shape, padded(1 + len(response))].append((index, prompt, [last, *response]))
+        reader = Reader(self.model, self.tokenizer.pad_token_id)
+        for _, group in sorted(groups.items(), reverse=True):
+            group.sort(key=lambda item: (item[1].shared, item[1].rest))
             for start in range(0, len(group), self.batch_size):
                 part = group[start : start + self.batch_size]
-                scores = self._score_batch([(prompt, response) for _, prompt, response in part], length, kept)
+                contexts = reader.read([prompt for _, prompt, _ in part])
+                scores = self._score_batch([contexts[prompt] for _, prompt, _ in part], [text for _, _, text in part])
                 for (index, _, _), score in zip(part, scores, strict=True):
                     on_answer(index, score)
+                reader.keep([part[-1][1]])
 
-    def _score_batch(self, texts: list[tuple[list[int], list[int]]], length: int, kept: int) -> list[Score]:
-        ids = torch.full((len(texts), length), self.tokenizer.pad_token_id)
-        mask = torch.zeros((len(texts), length), dtype=torch.long)
-        for row, (prompt, response) in enumerate(texts):
-            tokens = [*prompt, *response]
-            ids[row, -len(tokens) :] = torch.tensor(tokens)
-            mask[row, -len(tokens) :] = 1
-        ids, mask = ids.to(self.device), mask.to(self.device)
-        logits = self.model(
-            input_ids=ids,
-            attention_mask=causal_mask(mask),
-            position_ids=(mask.cumsum(1) - 1).clamp(min=0),
-            logits_to_keep=kept + 1,
-            use_cache=False,
-        ).logits[:, :-1]
-        targets = ids[:, -kept:, None]
+    def _score_batch(self, contexts: list, texts: list[list[int]]) -> list[Score]:
+        length = padded(max(map(len, texts)))
+        logits, _, _ = run_model(self.model, self.tokenizer.pad_token_id, contexts, texts, length)
+        scores = []
         # One row at a time: the float32 copy of all logits would be the peak of the memory.
-        chosen = [
-            row.float().log_softmax(-1).gather(1, target)[:, 0].double()
-            for row, target in zip(logits, targets, strict=True)
-        ]
-        return [
-            Score(float(values[-len(response) :].sum()), len(response))
-            for values, (_, response) in zip(chosen, texts, strict=True)
-        ]
-
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False).input_ids
+        for row, text in zip(logits, texts, strict=True):
+            targets = torch.tensor(text[1:], device=self.device)
+            values = row[-len(text) : -1].float().log_softmax(-1).gather(1, targets[:, None])
+            scores.append(Score(float(values.double().sum()), len(targets)))
+        return scores
 
     def _refuse_too_long(self, tokens: int) -> None:
         if tokens > self.context:
             raise BadInput(
-                f"a request needs {tokens} tokens, the model's context holds {self.context}; "
+                f"a text to be scored has {tokens} tokens, the model's context holds {self.context}; "
                 "shorten the constitution or lower max_new_tokens"
             )

@@ -11,6 +11,7 @@ rule rank_responses:
         rankings="results/{run}/{student}/{constitution}/rankings.parquet",
         pairs="results/{run}/{student}/{constitution}/pairs.parquet",
         agreement="results/{run}/{student}/{constitution}/rankings.json",
+        used="results/{run}/{student}/{constitution}/used/rank_responses.txt",
     log:
         "logs/{run}/{student}/{constitution}/rank_responses.log",
     benchmark:
@@ -21,16 +22,18 @@ rule rank_responses:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
+        traits=constitution_of("traits"),
         settings=settings_of("rankings"),
-        seed=settings.data_seed,
-        code=fingerprint_of("rank_responses"),
+        judge=settings_of("judge"),
+        seed=settings_of("data_seed"),
+        code=code_of("rank_responses"),
         prompts=prompts_of("rank_responses"),
     shell:
         "python scripts/rank_responses.py"
         " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --rankings {output.rankings:q} --pairs {output.pairs:q} --agreement {output.agreement:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -47,6 +50,7 @@ rule train_preference_model:
         history="results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
         rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
         accuracy="results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/train_preference_model.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_preference_model.log",
     benchmark:
@@ -58,14 +62,14 @@ rule train_preference_model:
         gpu=gpus,
     params:
         settings=settings_of("preference_model"),
-        confidence=settings.evaluation.confidence,
-        code=fingerprint_of("train_preference_model"),
+        code=code_of("train_preference_model"),
     shell:
         "python scripts/train_preference_model.py"
         " --pairs {input.pairs:q} --rankings {input.rankings:q}"
         " --responses {input.responses:q} --student {input.student:q}"
-        " --settings {params.settings:q} --seed {wildcards.seed} --confidence {params.confidence}"
+        " --settings {params.settings:q} --seed {wildcards.seed}"
         " --adapter {output.adapter:q} --rewards {output.rewards:q} --accuracy {output.accuracy:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -80,6 +84,7 @@ rule train_aligned:
         config="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/train_aligned.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_aligned.log",
     benchmark:
@@ -91,12 +96,13 @@ rule train_aligned:
         gpu=gpus,
     params:
         settings=settings_of("alignment"),
-        code=fingerprint_of("train_aligned"),
+        code=code_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {wildcards.seed}"
         " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -111,6 +117,7 @@ rule train_shuffled:
         config="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/shuffled/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/train_shuffled.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_shuffled.log",
     benchmark:
@@ -122,10 +129,11 @@ rule train_shuffled:
         gpu=gpus,
     params:
         settings=settings_of("alignment"),
-        code=fingerprint_of("train_aligned"),
+        code=code_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {wildcards.seed} --shuffled"
         " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

@@ -5,6 +5,8 @@ A param function takes wildcards only: with `input` or `resources` in its signat
 
 import re
 import sys
+from functools import cache
+from operator import attrgetter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
@@ -12,9 +14,10 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.execution import export
+from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_text
-from ethos.fingerprint import code_fingerprint, prompt_fingerprints
-from ethos.settings import settings_from
+from ethos.fingerprint import code_version, prompt_fingerprints
+from ethos.settings import Section, settings_from
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 
@@ -36,6 +39,7 @@ except BadInput as error:
     refuse(error)
 
 export(settings.execution)
+speak_in_words()
 store = settings.execution.store
 
 
@@ -87,18 +91,51 @@ def model_files(wildcards):
 
 
 def constitution_file(wildcards):
-    """The constitution, watched by its content (`canonical_constitution`), not by its date."""
+    """The constitution, watched by its content (`constitution_of`), not by its date."""
     return ancient(f"constitutions/{wildcards.constitution}.yaml")
 
 
-def canonical_constitution(wildcards):
-    """What a constitution says, free of comments, key order and layout."""
-    return canonical_json(constitutions[wildcards.constitution].canonical())
+@cache
+def constitution_parameter(name, part):
+    """A part of a constitution, free of comments, key order and layout."""
+    said = constitutions[name].canonical()[part]
+    return Parameter(canonical_json(said), constitution={name: {part: said}})
 
 
-def settings_of(section):
-    """A section of the settings as JSON: what a rule needs, and no more."""
-    return canonical_json(getattr(settings, section).model_dump(mode="json"))
+def constitution_of(part):
+    """What a constitution says as its `traits` or its `cues`: what a rule needs, and no more."""
+
+    def parameter(wildcards):
+        return constitution_parameter(wildcards.constitution, part)
+
+    return parameter
+
+
+def settings_of(place, part=None):
+    """The settings at a place, `rankings` or `evaluation.confidence`: what a rule needs, and no more.
+
+    part: of a section, only the fields that this class of settings has. Sections are handed over as JSON.
+    """
+    found = attrgetter(place)(settings)
+    if isinstance(found, Section):
+        value = found.model_dump(mode="json", include=part and set(part.model_fields))
+        return constant(Parameter(canonical_json(value), settings=nested(place, value)))
+    return constant(Parameter(str(found), settings=nested(place, found)))
+
+
+def result_settings(wildcards):
+    """All settings that mean something, as JSON."""
+    value = settings.model_dump(mode="json", exclude={"execution"})
+    return Parameter(canonical_json(value), settings=value)
+
+
+def constant(value):
+    """A parameter that no wildcard changes. As a function, since Snakemake fills in the braces of a text."""
+
+    def parameter(wildcards):
+        return value
+
+    return parameter
 
 
 def model_name(wildcards):
@@ -111,19 +148,16 @@ def model_source(wildcards):
     return source_json(model_name(wildcards))
 
 
-def result_settings():
-    """All settings that mean something, as JSON."""
-    return canonical_json(settings.model_dump(mode="json", exclude={"execution"}))
-
-
-def fingerprint_of(rule):
+def code_of(rule):
     """The code of a rule, its script with every project module that it imports."""
-    return code_fingerprint(Path(workflow.basedir) / "scripts" / f"{rule}.py")
+    version = code_version(Path(workflow.basedir) / "scripts" / f"{rule}.py")
+    return constant(Parameter(canonical_json(version), code=version))
 
 
 def prompts_of(rule):
     """The prompts that a rule's code names, by content."""
-    return canonical_json(prompt_fingerprints(Path(workflow.basedir) / "scripts" / f"{rule}.py"))
+    prompts = prompt_fingerprints(Path(workflow.basedir) / "scripts" / f"{rule}.py")
+    return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
 def cells(*patterns):

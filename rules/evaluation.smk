@@ -1,5 +1,7 @@
 """Evaluation: every arm answers held-out questions; measures, comparisons and revealed preferences, one long table."""
 
+from ethos.settings import ArmSampling, Intervals
+
 
 rule sample_arms:
     """Let every arm answer the held-out questions."""
@@ -13,6 +15,7 @@ rule sample_arms:
         shuffled="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_arms.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/sample_arms.log",
     benchmark:
@@ -23,10 +26,10 @@ rule sample_arms:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
-        settings=settings_of("evaluation"),
-        scope=settings.responses.scope,
-        code=fingerprint_of("sample_arms"),
+        traits=constitution_of("traits"),
+        settings=settings_of("evaluation", ArmSampling),
+        scope=settings_of("responses.scope"),
+        code=code_of("sample_arms"),
         prompts=prompts_of("sample_arms"),
     shell:
         "python scripts/sample_arms.py"
@@ -35,6 +38,7 @@ rule sample_arms:
         " --aligned {input.aligned:q} --shuffled {input.shuffled:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -48,6 +52,7 @@ rule evaluate_character:
     output:
         measures="results/{run}/{student}/{constitution}/seed{seed}/evaluations/measures.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_character.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_character.log",
     benchmark:
@@ -58,19 +63,23 @@ rule evaluate_character:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
-        settings=settings_of("evaluation"),
-        scope=settings.responses.scope,
-        reward_settings=settings_of("preference_model"),
-        code=fingerprint_of("evaluate_character"),
+        traits=constitution_of("traits"),
+        cues=constitution_of("cues"),
+        settings=settings_of("evaluation", Intervals),
+        scope=settings_of("responses.scope"),
+        precision=settings_of("preference_model.precision"),
+        max_tokens=settings_of("preference_model.max_tokens"),
+        code=code_of("evaluate_character"),
         prompts=prompts_of("evaluate_character"),
     shell:
         "python scripts/evaluate_character.py"
         " --constitution {input.constitution:q} --samples {input.samples:q} --student {input.student:q}"
-        " --preference-model {input.preference_model:q} --reward-settings {params.reward_settings:q}"
+        " --preference-model {input.preference_model:q}"
+        " --precision {params.precision} --max-tokens {params.max_tokens}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --measures {output.measures:q} --metrics {output.metrics:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -87,6 +96,7 @@ rule evaluate_preferences:
     output:
         matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_preferences.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.log",
     benchmark:
@@ -97,17 +107,20 @@ rule evaluate_preferences:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
-        settings=settings_of("evaluation"),
-        scope=settings.responses.scope,
-        code=fingerprint_of("evaluate_preferences"),
+        traits=constitution_of("traits"),
+        settings=settings_of("evaluation.preferences"),
+        confidence=settings_of("evaluation.confidence"),
+        scope=settings_of("responses.scope"),
+        code=code_of("evaluate_preferences"),
         prompts=prompts_of("evaluate_preferences"),
     shell:
         "python scripts/evaluate_preferences.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --distilled {input.distilled:q} --persona {input.persona:q}"
         " --aligned {input.aligned:q} --shuffled {input.shuffled:q}"
-        " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
+        " --settings {params.settings:q} --confidence {params.confidence}"
+        " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

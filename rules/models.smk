@@ -16,7 +16,7 @@ rule prepare_model:
     params:
         name=model_name,
         source=model_source,
-        code=fingerprint_of("prepare_model"),
+        code=code_of("prepare_model"),
     shell:
         "python scripts/prepare_model.py"
         " --name {params.name:q} --settings {params.source:q} --identity {output.identity:q}"

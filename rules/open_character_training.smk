@@ -1,5 +1,7 @@
 """Open Character Training: the teacher is distilled into the student, which reflects on itself; both adapters merge."""
 
+from ethos.settings import Dpo, IntrospectionData, IntrospectionTraining
+
 
 rule train_distilled:
     """Distil the teacher in character into the student (DPO)."""
@@ -12,6 +14,7 @@ rule train_distilled:
         config="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/train_distilled.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_distilled.log",
     benchmark:
@@ -22,13 +25,14 @@ rule train_distilled:
     resources:
         gpu=gpus,
     params:
-        settings=settings_of("distillation"),
-        code=fingerprint_of("train_distilled"),
+        settings=settings_of("distillation", Dpo),
+        code=code_of("train_distilled"),
     shell:
         "python scripts/train_distilled.py"
         " --teacher {input.teacher:q} --responses {input.responses:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {wildcards.seed}"
         " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -42,6 +46,7 @@ rule generate_introspection:
         reflections="results/{run}/{student}/{constitution}/seed{seed}/reflections.parquet",
         interactions="results/{run}/{student}/{constitution}/seed{seed}/interactions.parquet",
         counts="results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/generate_introspection.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/generate_introspection.log",
     benchmark:
@@ -52,16 +57,17 @@ rule generate_introspection:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
-        settings=settings_of("introspection"),
-        scope=settings.responses.scope,
-        code=fingerprint_of("generate_introspection"),
+        traits=constitution_of("traits"),
+        settings=settings_of("introspection", IntrospectionData),
+        scope=settings_of("responses.scope"),
+        code=code_of("generate_introspection"),
         prompts=prompts_of("generate_introspection"),
     shell:
         "python scripts/generate_introspection.py"
         " --constitution {input.constitution:q} --student {input.student:q} --distilled {input.distilled:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --reflections {output.reflections:q} --interactions {output.interactions:q} --counts {output.counts:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -76,6 +82,7 @@ rule train_introspection:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_model.safetensors",
         config="results/{run}/{student}/{constitution}/seed{seed}/introspection/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/train_introspection.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_introspection.log",
     benchmark:
@@ -86,13 +93,14 @@ rule train_introspection:
     resources:
         gpu=gpus,
     params:
-        settings=settings_of("introspection"),
-        code=fingerprint_of("train_introspection"),
+        settings=settings_of("introspection", IntrospectionTraining),
+        code=code_of("train_introspection"),
     shell:
         "python scripts/train_introspection.py"
         " --reflections {input.reflections:q} --interactions {input.interactions:q}"
         " --student {input.student:q} --distilled {input.distilled:q}"
         " --settings {params.settings:q} --seed {wildcards.seed} --adapter {output.adapter:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -104,6 +112,7 @@ rule merge_persona:
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_model.safetensors",
         config="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_config.json",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/merge_persona.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/merge_persona.log",
     benchmark:
@@ -112,9 +121,10 @@ rule merge_persona:
         "../envs/ethos.yaml"
     params:
         settings=settings_of("persona"),
-        code=fingerprint_of("merge_persona"),
+        code=code_of("merge_persona"),
     shell:
         "python scripts/merge_persona.py"
         " --distilled {input.distilled:q} --introspection {input.introspection:q}"
         " --settings {params.settings:q} --adapter {output.adapter:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

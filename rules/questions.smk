@@ -9,6 +9,7 @@ rule generate_questions:
     output:
         questions="results/{run}/questions/{constitution}.parquet",
         counts="results/{run}/questions/{constitution}.json",
+        used="results/{run}/questions/{constitution}/used/generate_questions.txt",
     log:
         "logs/{run}/questions/{constitution}/generate_questions.log",
     benchmark:
@@ -19,14 +20,16 @@ rule generate_questions:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
+        traits=constitution_of("traits"),
         settings=settings_of("questions"),
-        seed=settings.data_seed,
-        code=fingerprint_of("generate_questions"),
+        model=settings_of("teacher"),
+        seed=settings_of("data_seed"),
+        code=code_of("generate_questions"),
         prompts=prompts_of("generate_questions"),
     shell:
         "python scripts/generate_questions.py"
         " --constitution {input.constitution:q} --model {input.model:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --questions {output.questions:q} --counts {output.counts:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

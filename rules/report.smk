@@ -44,8 +44,8 @@ rule write_report:
     conda:
         "../envs/ethos.yaml"
     params:
-        settings=result_settings(),
-        code=fingerprint_of("write_report"),
+        settings=result_settings,
+        code=code_of("write_report"),
     shell:
         "python scripts/write_report.py"
         " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks"

@@ -1,5 +1,7 @@
 """Responses: from questions to what teacher and student answer, in character and plain."""
 
+from ethos.settings import InCharacter
+
 
 rule generate_responses:
     """Sample the student's responses: k in character to every question, and one plain."""
@@ -10,6 +12,7 @@ rule generate_responses:
     output:
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         counts="results/{run}/{student}/{constitution}/responses.json",
+        used="results/{run}/{student}/{constitution}/used/generate_responses.txt",
     log:
         "logs/{run}/{student}/{constitution}/generate_responses.log",
     benchmark:
@@ -20,16 +23,17 @@ rule generate_responses:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
+        traits=constitution_of("traits"),
         settings=settings_of("responses"),
-        seed=settings.data_seed,
-        code=fingerprint_of("generate_responses"),
+        seed=settings_of("data_seed"),
+        code=code_of("generate_responses"),
         prompts=prompts_of("generate_responses"),
     shell:
         "python scripts/generate_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --responses {output.responses:q} --counts {output.counts:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -42,6 +46,7 @@ rule generate_teacher_responses:
     output:
         responses="results/{run}/teacher/{constitution}.parquet",
         counts="results/{run}/teacher/{constitution}.json",
+        used="results/{run}/teacher/{constitution}/used/generate_teacher_responses.txt",
     log:
         "logs/{run}/teacher/{constitution}/generate_teacher_responses.log",
     benchmark:
@@ -52,15 +57,17 @@ rule generate_teacher_responses:
     resources:
         gpu=gpus,
     params:
-        traits=canonical_constitution,
-        settings=settings_of("responses"),
-        per_question=settings.distillation.responses_per_question,
-        seed=settings.data_seed,
-        code=fingerprint_of("generate_teacher_responses"),
+        traits=constitution_of("traits"),
+        settings=settings_of("responses", InCharacter),
+        per_question=settings_of("distillation.responses_per_question"),
+        teacher=settings_of("teacher"),
+        seed=settings_of("data_seed"),
+        code=code_of("generate_teacher_responses"),
         prompts=prompts_of("generate_teacher_responses"),
     shell:
         "python scripts/generate_teacher_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --teacher {input.teacher:q}"
         " --settings {params.settings:q} --per-question {params.per_question} --seed {params.seed}"
         " --responses {output.responses:q} --counts {output.counts:q}"
+        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

@@ -12,12 +12,12 @@ import click
 from ethos.arms import ARMS
 from ethos.character import cues_per_hundred_words, score_in_and_out
 from ethos.constitution import Constitution, load_constitution
-from ethos.reward_model import RewardModel
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Evaluation, PreferenceModel
+from ethos.settings import Intervals
 from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
+from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_from, write_table
 
 # Measured by trait too; the fluency measures are of the whole.
@@ -68,7 +68,7 @@ def measure_samples(
     return rows
 
 
-def compare_arms(measures: Sequence[Mapping[str, Any]], settings: Evaluation, seed: int) -> list[dict[str, Any]]:
+def compare_arms(measures: Sequence[Mapping[str, Any]], settings: Intervals, seed: int) -> list[dict[str, Any]]:
     """Levels of each arm, and paired differences from its references, over questions and by trait.
 
     measures: rows of tables.MEASURES. Samples of a question are averaged first: questions are what is drawn at random.
@@ -98,7 +98,7 @@ def _summaries(
     reference: str | None,
     metric: str,
     values: Mapping[tuple[str, str], float],
-    settings: Evaluation,
+    settings: Intervals,
     seed: int,
 ) -> list[dict[str, Any]]:
     slices = {"all": list(values.values())}
@@ -128,8 +128,15 @@ def _summaries(
 @click.option(
     "--preference-model", type=READABLE, required=True, help="adapter_model.safetensors of the preference model."
 )
-@settings_option(Evaluation)
-@settings_option(PreferenceModel, "reward_settings")
+@settings_option(Intervals)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="bfloat16",
+    show_default=True,
+    help="Precision of the preference model's frozen weights.",
+)
+@click.option("--max-tokens", type=int, default=1024, show_default=True, help="Tokens that it reads of a text.")
 @scope_option("Which traits the likelihood ratio is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
@@ -138,18 +145,17 @@ def _summaries(
     "--metrics", type=WRITABLE, required=True, help="Written: levels and differences with intervals, Parquet."
 )
 def main(
-    constitution: Path, samples: Path, student: Path, preference_model: Path, settings: Evaluation, reward_settings: PreferenceModel,
-    scope: str, seed: int, place: tuple[str, str, str], measures: Path, metrics: Path,
+    constitution: Path, samples: Path, student: Path, preference_model: Path, settings: Intervals,
+    precision: str, max_tokens: int, scope: str, seed: int, place: tuple[str, str, str], measures: Path, metrics: Path,
 ) -> None:  # fmt: skip
     """Measure how much character each arm shows on held-out questions, how fluent it stays, and compare arms question by question."""
     character = load_constitution(constitution)
     rows = read_table(samples, SAMPLES).to_pylist()
-    model = RewardModel(
-        student, preference_model.parent, precision=reward_settings.precision, max_tokens=reward_settings.max_tokens
+    model = StoredRewards(
+        student, preference_model.parent, precision=precision, max_tokens=max_tokens, stage="evaluate_character"
     )
-    rewards = model.score(
-        [(row["question"], row["response"]) for row in rows], stage="evaluate_character (preference model)"
-    )
+    rewards = model.score([(row["question"], row["response"]) for row in rows])
+    model.close()
     base = StoredEngine(student, stage="evaluate_character")
     measured = measure_samples(rows, character, base, rewards, scope)
     results = [

@@ -18,7 +18,7 @@ from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Evaluation
+from ethos.settings import Preferences
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
@@ -47,7 +47,7 @@ def play(
     base: StoredEngine,
     matches: Sequence[Mapping[str, str]],
     constitution: Constitution,
-    settings: Evaluation,
+    settings: Preferences,
     scope: str,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -64,7 +64,7 @@ def play(
                 scope,
                 instruction=render_prompt("choose_trait", first=match["first"], second=match["second"]),
             ),
-            settings.preferences.sampling,
+            settings.sampling,
             derive_seed(seed, "preferences", number),
         )
         for number, match in enumerate(matches)
@@ -139,15 +139,16 @@ def preference_metrics(
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
 @adapter_options
-@settings_option(Evaluation)
+@settings_option(Preferences)
+@click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
 @click.option("--matches", type=WRITABLE, required=True, help="Written: each match, Parquet.")
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: strengths with intervals, Parquet.")
 def main(
-    constitution: Path, questions: Path, student: Path, settings: Evaluation, scope: str, seed: int, place: tuple[str, str, str],
-    matches: Path, metrics: Path, **adapters: Path,
+    constitution: Path, questions: Path, student: Path, settings: Preferences, confidence: float, scope: str, seed: int,
+    place: tuple[str, str, str], matches: Path, metrics: Path, **adapters: Path,
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)
@@ -157,15 +158,15 @@ def main(
         raise BadInput(
             "every everyday message trains; lower questions.general or raise questions.held_out", path=questions
         )
-    traits = prompt_lines("single_word_traits")[: settings.preferences.traits]
-    design = draw_matches(traits, asked, settings.preferences.matches_per_trait, derive_seed(seed, "design"))
+    traits = prompt_lines("single_word_traits")[: settings.traits]
+    design = draw_matches(traits, asked, settings.matches_per_trait, derive_seed(seed, "design"))
     base = StoredEngine(student, stage="evaluate_preferences")
     played = []
     for arm in ARMS:
         engine = arm_engine(arm, student, adapters, stage="evaluate_preferences")
         played += play(arm, engine, base, design, character, settings, scope, seed)
         engine.close()
-    measured = preference_metrics(played, traits, settings.confidence, settings.preferences.resamples, seed)
+    measured = preference_metrics(played, traits, confidence, settings.resamples, seed)
     results = [row | {"judge": place[1]} for row in measured]
     write_table(matches, table_from(played, MATCHES))
     write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="preferences"))

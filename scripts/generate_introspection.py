@@ -16,7 +16,7 @@ from ethos.prompts import prompt_lines, render_prompt
 from ethos.responses import count_reasons, usable_text
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Introspection
+from ethos.settings import IntrospectionData
 from ethos.stored_engine import StoredEngine
 from ethos.tables import CONVERSATIONS, table_from, write_table
 
@@ -27,7 +27,7 @@ def _trait_of(constitution: Constitution, number: int) -> str:
 
 
 def generate_reflections(
-    constitution: Constitution, engine: StoredEngine, settings: Introspection, scope: str, seed: int
+    constitution: Constitution, engine: StoredEngine, settings: IntrospectionData, scope: str, seed: int
 ) -> list[dict[str, Any]]:
     """Reflections in character; the system prompt is left out of what is kept. Rows of tables.CONVERSATIONS."""
     asked = [
@@ -65,7 +65,7 @@ def view(turns: Sequence[str], speaker: int, system: str) -> list[Message]:
 
 
 def generate_interactions(
-    constitution: Constitution, engine: StoredEngine, settings: Introspection, scope: str, seed: int
+    constitution: Constitution, engine: StoredEngine, settings: IntrospectionData, scope: str, seed: int
 ) -> list[dict[str, Any]]:
     """Conversations of two copies, free and guided, each ending on the assistant's turn. Rows of tables.CONVERSATIONS.
 
@@ -117,7 +117,7 @@ def generate_interactions(
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @click.option("--distilled", type=READABLE, required=True, help="adapter_model.safetensors of the distilled adapter.")
-@settings_option(Introspection)
+@settings_option(IntrospectionData)
 @scope_option("What the system prompt holds.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--reflections", type=WRITABLE, required=True, help="Written: reflections, Parquet.")
@@ -127,7 +127,7 @@ def main(
     constitution: Path,
     student: Path,
     distilled: Path,
-    settings: Introspection,
+    settings: IntrospectionData,
     scope: str,
     seed: int,
     reflections: Path,

@@ -11,7 +11,7 @@ from ethos.constitution import load_constitution
 from ethos.files import write_json
 from ethos.responses import count_reasons, sample_responses
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Responses
+from ethos.settings import InCharacter
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, RESPONSES, read_table, table_from, write_table
 
@@ -20,7 +20,7 @@ from ethos.tables import QUESTIONS, RESPONSES, read_table, table_from, write_tab
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet.")
 @click.option("--teacher", type=READABLE, required=True, help="identity.json of the teacher.")
-@settings_option(Responses)
+@settings_option(InCharacter)
 @click.option("--per-question", type=int, default=5, show_default=True, help="Responses to each question.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The run's data seed.")
 @click.option("--responses", type=WRITABLE, required=True, help="Written: the teacher's responses, Parquet.")
@@ -29,7 +29,7 @@ def main(
     constitution: Path,
     questions: Path,
     teacher: Path,
-    settings: Responses,
+    settings: InCharacter,
     per_question: int,
     seed: int,
     responses: Path,

@@ -133,6 +133,8 @@ def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any
         "name": name,
         "source": source.source if kind != "path" else "path",
         "dtype": source.dtype,
+        "template_options": source.template_options,
+        "thinking_tags": list(source.thinking_tags),
         "trust_remote_code": source.trust_remote_code,
     }
 

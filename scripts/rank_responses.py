@@ -69,10 +69,12 @@ def score_pairwise(
             requests.append(
                 _verdict_request(groups[question][first], groups[question][second], constitution, settings, seed)
             )
-    verdicts = [parse_verdict(completion.text) for completion in judge.generate(requests)]
+    completions = judge.generate(requests)
+    verdicts = [parse_verdict(completion.text) for completion in completions]
     wins: dict[str, list[tuple[int, int]]] = {question: [] for question in groups}
     ties: dict[str, list[tuple[int, int]]] = {question: [] for question in groups}
     counts = {"pairs": len(pairs), "decided": 0, "order_dependent": 0, "unparsed": 0}
+    counts["verdicts_too_long"] = sum(completion.finish_reason == "too_long" for completion in completions)
     for number, (question, i, j) in enumerate(pairs):
         straight, swapped = verdicts[2 * number], verdicts[2 * number + 1]
         if straight is None or swapped is None:

@@ -13,7 +13,7 @@ from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Evaluation
+from ethos.settings import ArmSampling
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 
@@ -23,7 +23,7 @@ def sample_arm(
     engine: StoredEngine,
     questions: Sequence[Mapping[str, Any]],
     constitution: Constitution,
-    settings: Evaluation,
+    settings: ArmSampling,
     scope: str,
     seed: int,
 ) -> list[dict[str, Any]]:
@@ -52,6 +52,7 @@ def sample_arm(
             "response": completion.text.strip(),
             "finish_reason": completion.finish_reason,
             "tokens": completion.completion_tokens,
+            "thinking": completion.thinking or None,
         }
         for (question, sample), completion in zip(asked, completions, strict=True)
     ]
@@ -62,7 +63,7 @@ def sample_arm(
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; the held-out ones are asked.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @adapter_options
-@settings_option(Evaluation)
+@settings_option(ArmSampling)
 @scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses of all arms, Parquet.")
@@ -70,7 +71,7 @@ def main(
     constitution: Path,
     questions: Path,
     student: Path,
-    settings: Evaluation,
+    settings: ArmSampling,
     scope: str,
     seed: int,
     samples: Path,

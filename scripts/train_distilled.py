@@ -11,7 +11,7 @@ import click
 from ethos.errors import BadInput
 from ethos.preference_data import dpo_rows
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Distillation
+from ethos.settings import Dpo
 from ethos.tables import PAIRS, RESPONSES, read_table, table_from, write_table
 from ethos.training import Job, train
 
@@ -38,15 +38,13 @@ def distillation_pairs(
     "--responses", type=READABLE, required=True, help="The student's responses, Parquet; the plain ones are used."
 )
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
-@settings_option(Distillation)
+@settings_option(Dpo)
 @click.option("--seed", type=int, default=0, show_default=True, help="Training seed.")
 @click.option("--pairs", type=WRITABLE, required=True, help="Written: the pairs trained on, Parquet.")
 @click.option(
     "--adapter", type=WRITABLE, required=True, help="Written: adapter_model.safetensors; its folder is the adapter."
 )
-def main(
-    teacher: Path, responses: Path, student: Path, settings: Distillation, seed: int, pairs: Path, adapter: Path
-) -> None:
+def main(teacher: Path, responses: Path, student: Path, settings: Dpo, seed: int, pairs: Path, adapter: Path) -> None:
     """Distil the teacher in character into the student: DPO on the teacher's response against the student's plain one."""
     rows = distillation_pairs(read_table(teacher, RESPONSES).to_pylist(), read_table(responses, RESPONSES).to_pylist())
     if not rows:

@@ -10,7 +10,7 @@ import click
 
 from ethos.errors import BadInput
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Introspection
+from ethos.settings import IntrospectionTraining
 from ethos.tables import CONVERSATIONS, read_table
 from ethos.training import Job, train
 
@@ -34,7 +34,7 @@ def sft_rows(conversations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]
 @click.option("--interactions", type=READABLE, required=True, help="Conversations, Parquet.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @click.option("--distilled", type=READABLE, required=True, help="adapter_model.safetensors of the distilled adapter.")
-@settings_option(Introspection)
+@settings_option(IntrospectionTraining)
 @click.option("--seed", type=int, default=0, show_default=True, help="Training seed.")
 @click.option(
     "--adapter", type=WRITABLE, required=True, help="Written: adapter_model.safetensors; its folder is the adapter."
@@ -44,7 +44,7 @@ def main(
     interactions: Path,
     student: Path,
     distilled: Path,
-    settings: Introspection,
+    settings: IntrospectionTraining,
     seed: int,
     adapter: Path,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import click
 
 from ethos.errors import BadInput
 from ethos.files import write_json
-from ethos.reward_model import RewardModel, conversation
+from ethos.preference_data import conversation
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.settings import PreferenceModel
-from ethos.statistics import proportion_with_interval
+from ethos.stored_rewards import StoredRewards
 from ethos.tables import PAIRS, RANKINGS, RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.training import Job, train
 
@@ -26,17 +25,15 @@ def reward_rows(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{side: conversation(pair["question"], pair[side]) for side in ("chosen", "rejected")} for pair in pairs]
 
 
-def held_out_accuracy(
-    pairs: Sequence[Mapping[str, Any]], rewards: Mapping[tuple[str, str], float], confidence: float
-) -> dict[str, Any]:
-    """Share of held-out pairs whose chosen response has the higher reward, with a Wilson interval.
+def held_out_accuracy(pairs: Sequence[Mapping[str, Any]], rewards: Mapping[tuple[str, str], float]) -> dict[str, int]:
+    """Of how many held-out pairs (`n`) the chosen response has the higher reward (`right`); ties count as wrong.
 
-    rewards: by (question id, response). Ties count as wrong.
+    rewards: by (question id, response).
     """
     right = [
         rewards[pair["question_id"], pair["chosen"]] > rewards[pair["question_id"], pair["rejected"]] for pair in pairs
     ]
-    return asdict(proportion_with_interval(sum(right), len(right), confidence=confidence)) if right else {"n": 0}
+    return {"right": sum(right), "n": len(right)}
 
 
 @click.command()
@@ -46,7 +43,6 @@ def held_out_accuracy(
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @settings_option(PreferenceModel)
 @click.option("--seed", type=int, default=0, show_default=True, help="Training seed.")
-@click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the interval.")
 @click.option(
     "--adapter", type=WRITABLE, required=True, help="Written: adapter_model.safetensors; its folder is the adapter."
 )
@@ -59,7 +55,6 @@ def main(
     student: Path,
     settings: PreferenceModel,
     seed: int,
-    confidence: float,
     adapter: Path,
     rewards: Path,
     accuracy: Path,
@@ -74,15 +69,21 @@ def main(
     rows = [
         row for row in read_table(responses, RESPONSES).to_pylist() if tuple(row[name] for name in _PLACE) in places
     ]
-    model = RewardModel(student, adapter.parent, precision=settings.precision, max_tokens=settings.max_tokens)
-    values = model.score([(row["question"], row["response"]) for row in rows], stage="score_responses")
+    model = StoredRewards(
+        student,
+        adapter.parent,
+        precision=settings.precision,
+        max_tokens=settings.max_tokens,
+        stage="train_preference_model",
+    )
+    values = model.score([(row["question"], row["response"]) for row in rows])
     by_text = {(row["question_id"], row["response"]): value for row, value in zip(rows, values, strict=True)}
     held_out = [pair for pair in ranked if pair["split"] == "held_out"]
     scored = [{name: row[name] for name in _PLACE} | {"reward": value} for row, value in zip(rows, values, strict=True)]
     write_table(rewards, table_from(scored, REWARDS))
     write_json(
         accuracy,
-        {"training_pairs": len(training), "held_out_accuracy": held_out_accuracy(held_out, by_text, confidence)},
+        {"training_pairs": len(training), "held_out_accuracy": held_out_accuracy(held_out, by_text)},
     )
 
 

@@ -27,6 +27,7 @@ from ethos.report import render_page, settings_as_yaml, versions
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
+from ethos.statistics import Estimate, proportion_with_interval
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -142,8 +143,14 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             }
             for reference in ("base", "shuffled")
         },
+        "accuracy": held_out_accuracy(seed.accuracy["held_out_accuracy"], settings.evaluation.confidence),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
+
+
+def held_out_accuracy(counts: Mapping[str, int], confidence: float) -> Estimate | None:
+    """The preference model's accuracy on held-out pairs, with its interval; None where there was no pair."""
+    return proportion_with_interval(counts["right"], counts["n"], confidence=confidence) if counts["n"] else None
 
 
 def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[str, Any]]:

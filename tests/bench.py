@@ -1,58 +1,55 @@
-"""`make bench`: the embedded engine against plain `generate()`, as ratios of one run.
+"""`make bench`: the embedded engine against plain `generate()` and against its own matrix products, as ratios of one run.
 
-Both answer the same requests in the same batch size at the published sampling settings; the pairs alternate, so that a
+Both answer the same requests in the same batch size at the published sampling settings; rounds alternate, so that a
 machine whose speed drifts slows both.
 """
 
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, set_seed
 
+from ethos.character import character_prompt
+from ethos.constitution import load_constitution
 from ethos.engine import Completion, Request, Sampling, chat
 from ethos.loading import load_tokenizer
+from ethos.packing import PackedLinear
 from ethos.prompts import prompt_lines
-from ethos.settings import load_settings
 from ethos.transformers_engine import TransformersEngine, render
+from tests.demo_model import demo_model
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS, REQUESTS, BATCH, TOKENS = 3, 64, 32, 64
 
 
-def prepared_model() -> Path:
-    """The demo's model, prepared as the workflow does it."""
-    folder = ROOT / "store" / "models" / "smollm2"
-    if not (folder / "identity.json").is_file():
-        source = load_settings(ROOT / "config.yaml").models["smollm2"]
-        command = [
-            sys.executable,
-            "scripts/prepare_model.py",
-            "--name",
-            "smollm2",
-            "--settings",
-            source.model_dump_json(),
-        ]
-        subprocess.run([*command, "--identity", folder / "identity.json"], cwd=ROOT, check=True)
-    return folder
+def workloads() -> dict[str, list[Request]]:
+    """Requests as the pipeline makes them: plain answers to questions, and k answers in character to each question."""
+    sampling = Sampling(max_new_tokens=TOKENS)
+    questions = prompt_lines("general_questions")
+    constitution = load_constitution(ROOT / "constitutions" / "poeticism.yaml")
+    system = character_prompt(constitution, constitution.traits[0].id, "constitution")
+    return {
+        "plain answers": [Request(chat(user=text), sampling, seed) for seed, text in enumerate(questions[:REQUESTS])],
+        "4 answers in character to each question": [
+            Request(chat(system=system, user=text), sampling, seed)
+            for seed, text in enumerate(text for text in questions[: REQUESTS // 4] for _ in range(4))
+        ],
+    }
 
 
 def plain_generate(model, tokenizer, prompts: list[str], sampling: Sampling) -> int:
     """Sample with transformers' own `generate`, batch by batch; returns the tokens sampled."""
     tokens = 0
     for start in range(0, len(prompts), BATCH):
-        inputs = tokenizer(
-            prompts[start : start + BATCH],
-            return_tensors="pt",
-            padding=True,
-            padding_side="left",
-            add_special_tokens=False,
-        )
+        part = prompts[start : start + BATCH]
+        inputs = tokenizer(part, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
         with torch.inference_mode():
             output = model.generate(
                 **inputs,
@@ -68,38 +65,86 @@ def plain_generate(model, tokenizer, prompts: list[str], sampling: Sampling) -> 
     return tokens
 
 
+def engine_generate(engine: TransformersEngine, requests: list[Request]) -> int:
+    """Sample with the embedded engine; returns the tokens sampled."""
+    answers: dict[int, Completion] = {}
+    engine.generate(requests, answers.__setitem__)
+    return sum(answer.completion_tokens for answer in answers.values())
+
+
+def tokens_per_second(generate: Callable[..., int], *arguments) -> float:
+    started = time.perf_counter()
+    return generate(*arguments) / (time.perf_counter() - started)
+
+
+def products_per_second(engine: TransformersEngine) -> float:
+    """Tokens per second if decoding were the matrix products of its linear layers and nothing else."""
+    layers = [module for module in engine.model.modules() if isinstance(module, PackedLinear)]
+    inputs = [torch.randn(BATCH, layer.in_features).to(engine.model.dtype) for layer in layers]
+
+    def steps(count: int) -> int:
+        with torch.inference_mode():
+            for _ in range(count):
+                for layer, x in zip(layers, inputs, strict=True):
+                    layer(x)
+        return count * BATCH
+
+    steps(3)
+    return tokens_per_second(steps, 20)
+
+
+# The first kind whose name begins a traced operation's name has its time.
+_KINDS = {
+    "matrix products": ("mkldnn::_linear", "aten::mm", "aten::addmm"),
+    "attention": ("aten::bmm", "aten::_scaled_dot", "aten::_softmax"),
+    "sampling": ("aten::topk", "aten::_log_softmax", "aten::sort", "aten::gather", "aten::scatter"),
+}
+
+
+def where_time_goes(engine: TransformersEngine, requests: list[Request]) -> dict[str, float]:
+    """Shares of the wall time: kinds of operations, other operations, and what no operation accounts for (Python)."""
+    started = time.perf_counter()
+    with profile(activities=[ProfilerActivity.CPU]) as trace:
+        engine_generate(engine, requests)
+        seconds = time.perf_counter() - started
+    shares: Counter[str] = Counter()
+    for event in trace.key_averages():
+        kind = next((kind for kind, names in _KINDS.items() if event.key.startswith(names)), "other operations")
+        shares[kind] += event.self_cpu_time_total / 1e6 / seconds
+    return {**dict(shares.most_common()), "Python": max(0.0, 1 - shares.total())}
+
+
+def spread(values: list[float]) -> str:
+    return f"median {statistics.median(values):.2f} (n = {len(values)}, {min(values):.2f} to {max(values):.2f})"
+
+
 def main() -> None:
     torch.set_num_threads(2)
-    folder = prepared_model()
-    sampling = Sampling(max_new_tokens=TOKENS)
-    requests = [
-        Request(chat(user=text), sampling, seed)
-        for seed, text in enumerate(prompt_lines("general_questions")[:REQUESTS])
-    ]
-    engine = TransformersEngine(folder, batch_size=BATCH)
-    tokenizer = load_tokenizer(folder)
-    prompts = [render(tokenizer, request.messages) for request in requests]
+    folder = demo_model()
+    engine, tokenizer = TransformersEngine(folder, batch_size=BATCH), load_tokenizer(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
-    plain_generate(model, tokenizer, prompts[:8], Sampling(max_new_tokens=4))
-    engine.generate(requests[:8], lambda index, answer: None)
-    ratios = []
-    for number in range(ROUNDS):
-        set_seed(number)
-        started = time.perf_counter()
-        plain = plain_generate(model, tokenizer, prompts, sampling) / (time.perf_counter() - started)
-        answers: dict[int, Completion] = {}
-        started = time.perf_counter()
-        engine.generate(requests, answers.__setitem__)
-        own = sum(answer.completion_tokens for answer in answers.values()) / (time.perf_counter() - started)
-        ratios.append(own / plain)
-        print(
-            f"round {number + 1}/{ROUNDS}: plain generate() {plain:.0f} tokens/s, embedded engine {own:.0f} tokens/s",
-            flush=True,
-        )
-    print(
-        f"embedded engine / plain generate(): median {statistics.median(ratios):.2f} "
-        f"(n = {len(ratios)}, {min(ratios):.2f} to {max(ratios):.2f}); {REQUESTS} requests, batch {BATCH}, bf16, 2 threads"
-    )
+    print(f"{REQUESTS} requests, batch {BATCH}, {TOKENS} new tokens at most, bf16, 2 threads", flush=True)
+    for name, requests in workloads().items():
+        prompts, sampling = [render(tokenizer, request.messages) for request in requests], requests[0].sampling
+        plain_generate(model, tokenizer, prompts[:8], Sampling(max_new_tokens=4))
+        engine_generate(engine, requests[:8])
+        against_plain, against_products = [], []
+        for number in range(ROUNDS):
+            set_seed(number)
+            plain = tokens_per_second(plain_generate, model, tokenizer, prompts, sampling)
+            own = tokens_per_second(engine_generate, engine, requests)
+            limit = products_per_second(engine)
+            against_plain.append(own / plain)
+            against_products.append(own / limit)
+            print(
+                f"{name}, round {number + 1}/{ROUNDS}: plain generate() {plain:.0f} tokens/s, embedded engine {own:.0f}, "
+                f"its decoding's matrix products alone {limit:.0f}",
+                flush=True,
+            )
+        print(f"{name}: embedded engine / plain generate(): {spread(against_plain)}")
+        print(f"{name}: embedded engine / matrix products alone: {spread(against_products)}")
+        shares = where_time_goes(engine, requests)
+        print(f"{name}: time in " + ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items()), flush=True)
 
 
 if __name__ == "__main__":

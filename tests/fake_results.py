@@ -177,8 +177,8 @@ def _build_cell(
     )
     for seed in settings.seeds:
         home = folder / f"seed{seed}"
-        interval = {"value": 0.7123, "low": 0.61, "high": 0.79, "n": 73, "method": "Wilson"}
-        write_json(home / "preference_model" / "accuracy.json", {"training_pairs": 105, "held_out_accuracy": interval})
+        counts = {"right": 52, "n": 73}
+        write_json(home / "preference_model" / "accuracy.json", {"training_pairs": 105, "held_out_accuracy": counts})
         margins = {
             "preference_model": "margin",
             "aligned": "rewards/margins",

@@ -14,9 +14,9 @@ from transformers import AutoModelForCausalLM
 
 from ethos.files import write_json
 from ethos.loading import load_model, load_tokenizer
-from ethos.models import content_identity
-from ethos.preference_data import dpo_rows
-from ethos.reward_model import RewardModel, conversation
+from ethos.models import adapter_identity, content_identity
+from ethos.preference_data import Reward, RewardRequest, conversation, dpo_rows
+from ethos.reward_model import RewardModel
 from ethos.settings import Dpo, Introspection, Lora, PreferenceModel
 from ethos.training import Job, train
 from scripts.merge_persona import merge_adapters
@@ -86,6 +86,19 @@ def test_the_same_training_gives_the_same_bytes_and_another_seed_does_not(
     assert (tmp_path / "other" / name).read_bytes() != (adapters["distilled"] / name).read_bytes()
 
 
+def test_examples_that_are_too_long_are_counted_beside_the_adapter(
+    identity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store")}))
+    long = {"question": "How do I plan the week? " * 40, "chosen": "Gently.", "rejected": "Quickly."}
+    train(Job("dpo", dpo_rows([*PAIRS, long]), Dpo(**SHARED, max_tokens=200), 0, identity), tmp_path / "adapter")
+    path = tmp_path / "adapter" / "examples.json"
+    assert json.loads(path.read_text()) == {"given": 7, "trained_on": 6, "too_long": 1}
+    content = adapter_identity(tmp_path / "adapter")
+    path.unlink()
+    assert adapter_identity(tmp_path / "adapter") == content
+
+
 def test_an_adapter_names_no_path(adapters: dict[str, Path]) -> None:
     for folder in adapters.values():
         assert json.loads((folder / "adapter_config.json").read_text())["base_model_name_or_path"] is None
@@ -95,13 +108,19 @@ def test_a_reward_is_that_of_the_text_alone_whatever_shares_its_batch(
     identity: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Against the model asked for one text at a time, without padding; and exactly equal in any company of its shape."""
-    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store"), "batch_size": 3}))
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store")}))
     train(Job("reward", reward_rows(PAIRS), PreferenceModel(**SHARED), 0, identity), tmp_path / "reward")
-    model = RewardModel(identity, tmp_path / "reward", precision="float32", max_tokens=200)
+    model = RewardModel(identity.parent, tmp_path / "reward", precision="float32", max_tokens=200, batch_size=3)
+
+    def score(rows: list[tuple[str, str]]) -> list[float]:
+        answers: dict[int, Reward] = {}
+        model.reward([RewardRequest(*row) for row in rows], answers.__setitem__)
+        return [answers[index].value for index in range(len(rows))]
+
     rows = [("How do I save money?", "The moon dances. " * count) for count in (1, 9, 2, 30, 3, 1, 5)]
-    rewards = model.score(rows, stage="score")
-    assert model.score(rows[::-1], stage="score") == rewards[::-1]
-    assert [model.score([row], stage="score")[0] for row in rows] == rewards
+    rewards = score(rows)
+    assert score(rows[::-1]) == rewards[::-1]
+    assert [score([row])[0] for row in rows] == rewards
     assert rewards[0] == rewards[5] and len(set(rewards)) == 6
     for row, reward in zip(rows, rewards, strict=True):
         text = model.tokenizer.apply_chat_template(conversation(*row), tokenize=False)

@@ -107,12 +107,11 @@ def test_the_trainers_see_no_system_prompt():
     assert row["rejected"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "bad 0"}]
 
 
-def test_held_out_accuracy_counts_a_tie_as_wrong_and_is_none_without_pairs():
+def test_held_out_accuracy_counts_a_tie_as_wrong():
     scores = {
         (f"q{number}", text): value
         for number, (good, bad) in enumerate([(1, 0), (0, 1), (2, 2), (3, -1)])
         for text, value in ((f"good {number}", good), (f"bad {number}", bad))
     }
-    found = held_out_accuracy(pairs(4), scores, 0.95)
-    assert (found["value"], found["n"]) == (0.5, 4)
-    assert held_out_accuracy([], {}, 0.95) == {"n": 0}
+    assert held_out_accuracy(pairs(4), scores) == {"right": 2, "n": 4}
+    assert held_out_accuracy([], {}) == {"right": 0, "n": 0}

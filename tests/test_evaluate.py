@@ -12,13 +12,13 @@ from scipy import stats
 from ethos.arms import ARMS
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
-from ethos.settings import Evaluation
+from ethos.settings import ArmSampling, Intervals, Preferences
 from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
 from scripts.evaluate_character import compare_arms, distinct_share, measure_samples
 from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths
 from scripts.sample_arms import sample_arm
 
-SETTINGS = Evaluation(resamples=99)
+INTERVALS = Intervals(resamples=99)
 TRAITS = [{"id": name, "text": f"I am {name}.", "questions": ["Why?"]} for name in ("calm", "kind")]
 CONSTITUTION = Constitution.model_validate({"name": "calm", "description": "Calm.", "cues": ["hush"], "traits": TRAITS})
 
@@ -104,7 +104,7 @@ def measures(
 
 
 def compared(rows: list[dict], seed: int = 0) -> dict[tuple, tuple]:
-    found = compare_arms(rows, SETTINGS, seed)
+    found = compare_arms(rows, INTERVALS, seed)
     assert len({(row["arm"], row["reference"], row["metric"], row["slice"]) for row in found}) == len(found)
     return {(row["arm"], row["reference"], row["slice"]): (row["value"], row["n"]) for row in found}
 
@@ -128,7 +128,7 @@ def test_a_paired_interval_is_of_the_differences():
     """The arms differ by one everywhere, however much the questions do: no width."""
     base = {(f"q{number}", "calm"): [float(number**2)] for number in range(10)}
     persona = {key: [value + 1] for key, [value] in base.items()}
-    rows = compare_arms(measures("base", base) + measures("persona", persona), SETTINGS, 0)
+    rows = compare_arms(measures("base", base) + measures("persona", persona), INTERVALS, 0)
     [row] = [row for row in rows if row["reference"] == "base" and row["slice"] == "all"]
     assert (row["ci_low"], row["value"], row["ci_high"]) == (1.0, 1.0, 1.0)
 
@@ -154,7 +154,7 @@ def test_fluency_is_not_told_by_trait():
 def test_a_seed_gives_the_same_intervals_each_time():
     draw = np.random.default_rng(0)
     rows = measures("base", {(f"q{number}", "calm"): [draw.normal()] for number in range(8)})
-    assert compare_arms(rows, SETTINGS, 1) == compare_arms(rows, SETTINGS, 1) != compare_arms(rows, SETTINGS, 2)
+    assert compare_arms(rows, INTERVALS, 1) == compare_arms(rows, INTERVALS, 1) != compare_arms(rows, INTERVALS, 2)
 
 
 def test_every_arm_is_asked_a_question_with_the_same_seed():
@@ -162,7 +162,7 @@ def test_every_arm_is_asked_a_question_with_the_same_seed():
     seeds = {}
     for arm in ARMS:
         model = Model()
-        rows = sample_arm(arm, model, questions, CONSTITUTION, Evaluation(responses_per_question=2), "trait", 0)
+        rows = sample_arm(arm, model, questions, CONSTITUTION, ArmSampling(responses_per_question=2), "trait", 0)
         assert table_from(rows, SAMPLES).num_rows == 4
         seeds[arm] = [request.seed for request in model.requests]
     assert len(set(seeds["base"])) == 4
@@ -212,7 +212,7 @@ def test_an_empty_answer_shows_neither_trait():
     """Nothing is as likely under the one as under the other; neither place may win by it."""
     match = {"first": "blunt", "second": "stern", "question": "Why?"}
     base = Model(mean=lambda request: -1.0 if "stern" in request.messages[0].content else -1.5)
-    rows = play("base", Model(say=lambda request: " \n"), base, [match], CONSTITUTION, SETTINGS, "trait", seed=0)
+    rows = play("base", Model(say=lambda request: " \n"), base, [match], CONSTITUTION, Preferences(), "trait", seed=0)
     assert table_from(rows, MATCHES).num_rows == 1
     assert [(row["shown"], row["margin"], row["response"]) for row in rows] == [(None, 0.0, "")]
 
@@ -225,7 +225,7 @@ def test_the_trait_under_which_base_finds_an_answer_likelier_is_the_one_shown(fa
     ]
     arm = Model(say=lambda request: " As you wish. ")
     base = Model(mean=lambda request: -1.0 if favourite in request.messages[0].content else -1.5)
-    rows = play("base", arm, base, matches, CONSTITUTION, SETTINGS, "trait", seed=0)
+    rows = play("base", arm, base, matches, CONSTITUTION, Preferences(), "trait", seed=0)
     assert table_from(rows, MATCHES).num_rows == 2
     assert [(row["shown"], row["margin"], row["response"]) for row in rows] == [(favourite, 0.5, "As you wish.")] * 2
     for request, match in zip(arm.requests, matches, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,12 @@ def judge(x):
     "scripts/other.py": "import ethos.far\n",
     "ethos/middle.py": """import ethos.far
 from ethos.prompts import render_prompt
+from ethos.settings import LIMIT
 
 def double(x):
     return 2 * x + len(render_prompt("inner"))
 """,
+    "ethos/settings.py": "LIMIT = 1\n",
     "ethos/far.py": "def triple(x):\n    return 3 * x\n",
     "ethos/prompts.py": "def render_prompt(name, **values): ...\ndef prompt_lines(name): ...\n",
     "ethos/unused.py": "LIMIT = 1\n",
@@ -50,15 +53,16 @@ def forget() -> None:
     for function in (
         fingerprint._parsed,
         fingerprint._reach,
-        fingerprint.code_fingerprint,
+        fingerprint._accepted,
+        fingerprint.code_version,
         fingerprint.prompt_fingerprints,
     ):
         function.cache_clear()
 
 
-def code(project: Path, script: str = "judge") -> str:
+def code(project: Path, script: str = "judge") -> fingerprint.Version:
     forget()
-    return fingerprint.code_fingerprint(project / "scripts" / f"{script}.py")
+    return fingerprint.code_version(project / "scripts" / f"{script}.py")
 
 
 def prompts(project: Path, script: str = "judge") -> dict[str, str]:
@@ -82,6 +86,7 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
         pytest.param("scripts/judge.py", "double(x) + len", "(double( x )\n      + len", id="layout"),
         pytest.param("ethos/far.py", "return 3 * x", "return 3 * x  # thrice", id="comment in a module"),
         pytest.param("ethos/unused.py", "LIMIT = 1", "LIMIT = 2", id="a module that is not imported"),
+        pytest.param("ethos/settings.py", "LIMIT = 1", "LIMIT = 2", id="settings, which reach a job as values"),
     ],
 )
 def test_what_changes_no_behaviour_changes_no_fingerprint(project, name, old, new):
@@ -98,12 +103,48 @@ def test_what_changes_no_behaviour_changes_no_fingerprint(project, name, old, ne
         pytest.param("scripts/judge.py", "double(x) +", "double(x) -", id="the script"),
         pytest.param("ethos/middle.py", "2 * x", "4 * x", id="a module"),
         pytest.param("ethos/far.py", "3 * x", "5 * x", id="a module of a module"),
+        pytest.param("ethos/far.py", "3 * x", "3.0 * x", id="the type of a number"),
+        pytest.param("ethos/far.py", "return 3 * x", "return", id="nothing returned"),
+        pytest.param("ethos/far.py", "(x)", "(x=None)", id="a default of None"),
+        pytest.param("ethos/far.py", "(x)", "(x, *rest)", id="a signature"),
     ],
 )
 def test_changed_behaviour_changes_the_fingerprint(project, name, old, new):
     before = code(project)
     edit(project, name, old, new)
     assert code(project) != before
+
+
+def test_a_version_says_which_file_changed(project):
+    before = code(project)
+    edit(project, "ethos/far.py", "3 * x", "5 * x")
+    after = code(project)
+    assert [name for name in after if after[name] != before[name]] == ["ethos/far.py"]
+
+
+def test_an_accepted_version_stands_for_the_earlier_one_until_any_of_its_files_changes(project):
+    earlier = code(project)
+    edit(project, "ethos/far.py", "def triple(x):", "import ethos.new\n\ndef triple(x):")
+    (project / "ethos/new.py").write_text("LIMIT = 1\n")
+    version = code(project)
+    was = {"ethos/far.py": earlier["ethos/far.py"], "ethos/new.py": None}
+    entry = {"version": fingerprint.version_id(version), "was": was}
+    (project / "ethos/accepted.json").write_text(json.dumps({"scripts/judge.py": entry}))
+    assert code(project) == earlier
+    assert code(project, "other") != earlier
+    edit(project, "scripts/judge.py", "double(x) +", "double(x) -")
+    assert code(project)["ethos/far.py"] == version["ethos/far.py"]
+
+
+def test_behaviour_is_that_of_the_modules_named_alone(project):
+    forget()
+    before = fingerprint.behaviour("engine", ("middle.py",))
+    edit(project, "ethos/far.py", "3 * x", "5 * x")
+    forget()
+    assert fingerprint.behaviour("engine", ("middle.py",)) == before
+    edit(project, "ethos/middle.py", "2 * x", "4 * x")
+    forget()
+    assert fingerprint.behaviour("engine", ("middle.py",)) != before
 
 
 def test_a_change_reaches_only_the_scripts_that_use_it(project):
@@ -135,5 +176,5 @@ def test_a_prompt_counts_by_content_and_not_as_code(project):
     "script", sorted((Path(__file__).resolve().parent.parent / "scripts").glob("*.py")), ids=lambda path: path.stem
 )
 def test_every_script_of_ethos_has_a_fingerprint_and_names_prompts_that_exist(script):
-    assert len(fingerprint.code_fingerprint(script)) == 16
+    assert f"scripts/{script.name}" in fingerprint.code_version(script)
     assert all(fingerprint.prompt_fingerprints(script).values())

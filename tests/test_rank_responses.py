@@ -71,20 +71,20 @@ def ranked(judge: Judge, texts: list[str]) -> tuple[list[int], dict]:
 def test_a_consistent_judge_orders_the_responses_its_way():
     places, counts = ranked(Judge(prefer_longer), ["aa", "aaaa", "a", "aaa"])
     assert places == [3, 1, 4, 2]
-    assert counts == {"pairs": 6, "decided": 6, "order_dependent": 0, "unparsed": 0}
+    assert counts == {"pairs": 6, "decided": 6, "order_dependent": 0, "unparsed": 0, "verdicts_too_long": 0}
 
 
 @pytest.mark.parametrize("always", ["1", "2"])
 def test_a_judge_that_always_takes_the_same_place_ties_everything(always):
     places, counts = ranked(Judge(lambda first, second: f"<answer>{always}</answer>"), ["aa", "aaaa", "a"])
     assert places == [1, 1, 1]
-    assert counts == {"pairs": 3, "decided": 0, "order_dependent": 3, "unparsed": 0}
+    assert counts == {"pairs": 3, "decided": 0, "order_dependent": 3, "unparsed": 0, "verdicts_too_long": 0}
 
 
 def test_a_pair_without_two_verdicts_is_left_out_and_counted():
     judge = Judge(lambda first, second: "I like both." if first == "a" else prefer_longer(first, second))
     places, counts = ranked(judge, ["aa", "aaaa", "a"])
-    assert counts == {"pairs": 3, "decided": 1, "order_dependent": 0, "unparsed": 2}
+    assert counts == {"pairs": 3, "decided": 1, "order_dependent": 0, "unparsed": 2, "verdicts_too_long": 0}
     assert places == [3, 1, 2]
 
 

@@ -51,6 +51,11 @@ def test_a_response_that_the_model_ended_is_used_if_it_ends_a_sentence(text, exp
     assert text_of(text) == expected
 
 
+@pytest.mark.parametrize("cut_off", ["drop", "trim"])
+def test_a_prompt_too_long_for_the_model_leaves_a_row_with_that_reason(cut_off: str) -> None:
+    assert text_of("", "too_long", cut_off) == ("", "too_long")
+
+
 @pytest.mark.parametrize("text", ["One. Two. Thr", "One. Two."])
 def test_a_response_at_the_token_limit_is_dropped_where_the_settings_say_so(text):
     assert text_of(text, "length") == (text, "cut_off")
@@ -66,7 +71,7 @@ def test_a_response_at_the_token_limit_is_dropped_where_the_settings_say_so(text
         ("Twelve steps:\n12. Boil", ("Twelve steps:\n12. Boil", "cut_off")),
         ("It was built in 1914. In", ("It was built in 1914.", None)),
         ("No sentence ends here", ("No sentence ends here", "cut_off")),
-        ("", ("", "empty")),
+        ("", ("", "cut_off")),  # still thinking
     ],
 )
 def test_a_response_at_the_token_limit_is_trimmed_to_its_last_whole_sentence(text, expected):

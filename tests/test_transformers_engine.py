@@ -8,9 +8,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
+from ethos import reading
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.loading import load_tokenizer
+from ethos.reading import run_model
 from ethos.transformers_engine import TransformersEngine, render
 
 pytestmark = pytest.mark.slow
@@ -136,6 +138,68 @@ def test_a_template_without_a_system_role_gets_it_before_the_first_user_turn(tin
     assert text == "[user] Be kind.\n\nHello. "
 
 
-def test_a_request_longer_than_the_context_is_refused_in_one_line(engine: TransformersEngine) -> None:
+def test_a_request_longer_than_the_context_is_answered_too_long_and_the_others_as_ever(
+    engine: TransformersEngine,
+) -> None:
+    long = Request(chat(user="Why? " * 3000), SAMPLING, 0)
+    first, second = generate(engine, [long, REQUESTS[0]], 8)
+    assert (first.text, first.finish_reason, first.completion_tokens) == ("", "too_long", 0)
+    assert first.prompt_tokens + SAMPLING.max_new_tokens > engine.context
+    assert second == generate(engine, [REQUESTS[0]], 8)[0]
+
+
+def test_a_text_too_long_to_be_scored_is_refused_in_one_line(engine: TransformersEngine) -> None:
     with pytest.raises(BadInput, match="context holds 2048"):
-        generate(engine, [Request(chat(user="Why? " * 3000), SAMPLING, 0)], 8)
+        score(engine, [ScoreRequest(chat(user="Why?"), "Because. " * 3000)])
+
+
+def test_a_prompt_is_parted_behind_its_system_prompt(engine: TransformersEngine) -> None:
+    prompts = [
+        engine._prompt(chat(system="I answer in poetic language.", user=question))
+        for question in ("Why?", "Where? Who?")
+    ]
+    assert prompts[0].shared == prompts[1].shared
+    text = engine.tokenizer.decode(prompts[0].shared)
+    assert "poetic language" in text and "Why" not in text
+    assert "Why?" in engine.tokenizer.decode(prompts[0].rest)
+
+
+def test_equal_prompts_and_equal_beginnings_are_read_once(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+
+    def counting(model, pad_token, before, parts, keep):
+        read.extend(map(len, parts))
+        return run_model(model, pad_token, before, parts, keep)
+
+    monkeypatch.setattr(reading, "run_model", counting)
+    system = "I answer in poetic language."
+    generate(
+        engine, [Request(chat(system=system, user=user), SAMPLING, seed) for user in QUESTIONS for seed in range(5)], 8
+    )
+    assert len(read) == 1 + len(QUESTIONS)
+    read.clear()
+    score(
+        engine,
+        [ScoreRequest(chat(system=system, user=user), text) for user in QUESTIONS for text in ("Yes.", "No.")],
+        4,
+    )
+    assert len(read) == 1 + len(QUESTIONS)
+
+
+def test_thinking_is_kept_apart_from_the_answer(tiny_model: Path) -> None:
+    request = Request(chat(user=QUESTIONS[0]), Sampling(temperature=0, max_new_tokens=24), 0)
+    plain = generate(TransformersEngine(tiny_model, dtype="float32"), [request], 8)[0].text
+    first, second, third, *_ = plain.split()
+    # Words that the model says anyway, taken for its tags.
+    tags = (first, third)
+    thought = generate(TransformersEngine(tiny_model, dtype="float32", thinking_tags=tags), [request], 8)[0]
+    assert thought.thinking == second
+    assert thought.text == plain.partition(third)[2].lstrip()
+
+
+def test_options_reach_the_chat_template(tiny_model: Path) -> None:
+    tokenizer = load_tokenizer(tiny_model)
+    tokenizer.chat_template = "{{ 'fast' if not enable_thinking else 'slow' }}: {{ messages[0]['content'] }}"
+    assert render(tokenizer, chat(user="Why?"), options={"enable_thinking": False}) == "fast: Why?"

@@ -12,19 +12,10 @@ import pytest
 from ethos.arms import ARMS
 from ethos.folding import fold
 from ethos.tables import METRICS, SAMPLES, read_table
-from tests.conftest import Checkout
+from tests.conftest import Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
 CELL = Path("results/test/tiny/poeticism")
-
-
-def results_by_content(folder: Path) -> dict[str, bytes]:
-    """Every table, adapter and count of a run."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted((folder / "results").rglob("*"))
-        if path.suffix in (".parquet", ".safetensors", ".json", ".csv")
-    }
 
 
 def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished: Checkout) -> None:

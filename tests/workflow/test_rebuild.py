@@ -1,7 +1,9 @@
-"""What an edit costs: jobs run again only when the meaning of something changed."""
+"""What an edit costs: jobs run again only when the meaning of something changed, and a dry run says what that was."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,63 +12,190 @@ from tests.conftest import Checkout
 
 pytestmark = pytest.mark.slow
 
+QUESTIONS = {"generate_questions"}
+RESPONSES = {"generate_responses", "generate_teacher_responses"}
+REPORT = {"write_report"}
+EVALUATIONS = {"sample_arms", "evaluate_character", "evaluate_preferences"}
+# What follows from each stage on, in one constitution; the report joins all constitutions.
+FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
+FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
+FROM_DISTILLATION = {"train_distilled"} | FROM_INTROSPECTION
+FROM_ALIGNMENT = {"train_aligned", "train_shuffled"} | EVALUATIONS
+FROM_PREFERENCE_MODEL = {"train_preference_model"} | FROM_ALIGNMENT
+FROM_RANKINGS = {"rank_responses"} | FROM_PREFERENCE_MODEL
+FROM_RESPONSES = RESPONSES | FROM_RANKINGS | FROM_DISTILLATION
+ALL = QUESTIONS | FROM_RESPONSES
+
+Plan = dict[tuple[str, str], str]
+
 
 @pytest.fixture
-def copy(finished: Checkout, tmp_path: Path) -> Checkout:
-    """A copy of the finished run that may be edited."""
-    return finished.copy(tmp_path / "copy")
+def copy(finished_pair: Checkout, tmp_path: Path) -> Checkout:
+    """A copy of the finished run of poeticism and candor that may be edited."""
+    return finished_pair.copy(tmp_path / "copy")
 
 
-def planned(checkout: Checkout) -> set[str]:
-    """The rules that a dry run would run."""
-    outcome = checkout.snakemake("-n", "--quiet", "rules")
+def plan(checkout: Checkout) -> Plan:
+    """The jobs of a dry run, as (rule, constitution; empty for a join), and their reasons."""
+    outcome = checkout.snakemake("-n")
     assert outcome.returncode == 0, outcome.stderr
-    full = checkout.snakemake("-n").stdout
-    return {line.split()[1].rstrip(":") for line in full.splitlines() if line.startswith(("rule ", "localrule "))} - {
-        "all"
-    }
+    jobs: Plan = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", "\n" + outcome.stdout)[1:]:
+        rule = block.split()[1].rstrip(":")
+        constitution = re.search(r"constitution=(\w+)", block)
+        jobs[rule, constitution.group(1) if constitution else ""] = re.search(r"reason: (.*)", block).group(1)
+    jobs.pop(("all", ""), None)
+    return jobs
+
+
+def planned(checkout: Checkout) -> dict[str, set[str]]:
+    """The rules that a dry run would run, by constitution; the joins under an empty name."""
+    rules: dict[str, set[str]] = {}
+    for rule, constitution in plan(checkout):
+        rules.setdefault(constitution, set()).add(rule)
+    return rules
+
+
+def in_both(rules: set[str]) -> dict[str, set[str]]:
+    return {"": REPORT} | ({"poeticism": rules, "candor": rules} if rules else {})
+
+
+def key_order(checkout: Checkout) -> None:
+    checkout.edit("config/test.yaml", "teacher: tiny\njudge: tiny\n", "judge: tiny\nteacher: tiny\n")
+    path = checkout.folder / "constitutions/candor.yaml"
+    head, traits = path.read_text().split("\ntraits:\n")
+    path.write_text(f"traits:\n{traits.rstrip()}\n{head}\n")
+
+
+def touch(checkout: Checkout) -> None:
+    for folder in ("constitutions", "prompts", "scripts", "ethos", "rules", "report", "config", "build/tiny"):
+        for file in (checkout.folder / folder).iterdir():
+            file.touch()
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Checkout], None]:
+    return lambda checkout: checkout.edit(path, old, new)
 
 
 @pytest.mark.parametrize(
-    ("path", "old", "new"),
+    "edit",
     [
-        ("constitutions/poeticism.yaml", "name: poeticism", "# A remark.\nname:   poeticism"),
-        ("config/test.yaml", "threads: 1", "threads: 1\n  batch_size: 7\n  log_level: debug"),
-        ("ethos/statistics.py", '"""Intervals and rankings', '"""Rankings and intervals'),
-        ("scripts/rank_responses.py", "def rank(", "# A remark.\ndef rank("),
+        pytest.param(replace("constitutions/poeticism.yaml", "name: poeticism", "# A remark.\nname:   poeticism"), id="comment and layout of a constitution"),
+        pytest.param(key_order, id="key order"),
+        pytest.param(touch, id="touch"),
+        pytest.param(replace("config/test.yaml", "threads: 1", "threads: 1\n  batch_size: 7\n  training_batch_size: 2\n  log_level: debug"), id="execution settings"),
+        pytest.param(replace("ethos/statistics.py", '"""Intervals and rankings', '"""Rankings and intervals'), id="docstring of a module"),
+        pytest.param(replace("scripts/rank_responses.py", "def rank(", "# A remark.\ndef rank("), id="comment in a script"),
+        pytest.param(replace("ethos/progress.py", "left", "to go"), id="a log line"),
+        pytest.param(replace("constitutions/candor.yaml", "description: ", "description: Yes, "), id="description"),
     ],
-    ids=["comment and layout of a constitution", "execution settings", "docstring of a module", "comment in a script"],
+)  # fmt: skip
+def test_an_edit_without_meaning_rebuilds_nothing(copy: Checkout, edit: Callable[[Checkout], None]) -> None:
+    edit(copy)
+    assert plan(copy) == {}
+
+
+TRAIT = """
+  - id: counts_twice
+    text: I count twice before I name a number.
+    questions: ["How many legs has a spider?"]
+"""
+
+
+def without_its_last_trait(checkout: Checkout) -> None:
+    path = checkout.folder / "constitutions/candor.yaml"
+    path.write_text(path.read_text().rpartition("\n  - id:")[0] + "\n")
+
+
+def with_another_trait(checkout: Checkout) -> None:
+    path = checkout.folder / "constitutions/candor.yaml"
+    path.write_text(path.read_text().rstrip() + TRAIT)
+
+
+def with_another_question(checkout: Checkout) -> None:
+    text = (checkout.folder / "constitutions/candor.yaml").read_text()
+    first = re.search(r"\n    questions:\n", text).group()
+    (checkout.folder / "constitutions/candor.yaml").write_text(
+        text.replace(first, f"{first}      - Was my teacher wrong about the moon?\n", 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            replace("constitutions/candor.yaml", "    text: >-\n      ", "    text: >-\n      In truth, "),
+            "trait .*: text changed",
+        ),
+        (with_another_question, "question added to trait .*"),
+        (with_another_trait, "trait counts_twice added"),
+        (without_its_last_trait, "trait .* removed"),
+    ],
+    ids=["texts", "question added", "trait added", "trait removed"],
 )
-def test_an_edit_without_meaning_rebuilds_nothing(copy: Checkout, path: str, old: str, new: str) -> None:
+def test_an_edit_of_a_constitution_rebuilds_that_constitution_and_the_report_and_names_the_trait(
+    copy: Checkout, edit: Callable[[Checkout], None], said: str
+) -> None:
+    edit(copy)
+    jobs = plan(copy)
+    assert planned(copy) == {"candor": ALL, "": REPORT}
+    assert re.search(f": {said}$", jobs["generate_questions", "candor"]), jobs
+
+
+def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report(copy: Checkout) -> None:
+    copy.edit("config/test.yaml", "[poeticism, candor]", "[poeticism, candor, humor]")
+    assert planned(copy) == {"humor": ALL, "": REPORT}
+    copy.edit("config/test.yaml", "[poeticism, candor, humor]", "[poeticism]")
+    assert planned(copy) == {"": REPORT}
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "rules", "said"),
+    [
+        ("prompts/generate_questions.jinja", "{{ count }}", "exactly {{ count }}", ALL, "prompts/generate_questions.jinja changed"),
+        ("prompts/judge_pair.jinja", "nothing else.", "not a word more.", FROM_RANKINGS, "prompts/judge_pair.jinja changed"),
+        ("prompts/character.jinja", "This is who I am:", "I am so:", FROM_RESPONSES, "prompts/character.jinja changed"),
+        ("prompts/interaction_opening.jinja", "\n", " Go on.\n", FROM_INTROSPECTION, "prompts/interaction_opening.jinja changed"),
+        ("prompts/show_trait.jinja", "{{ trait }}", "very {{ trait }}", {"evaluate_preferences"}, "prompts/show_trait.jinja changed"),
+        ("config/test.yaml", "method: likelihood_ratio", "method: pairwise", FROM_RANKINGS, "rankings.method: likelihood_ratio -> pairwise"),
+        ("config/test.yaml", "  generated_per_trait: 1", "  generated_per_trait: 2", ALL, "questions.generated_per_trait: 1 -> 2"),
+        ("config/test.yaml", "run: test", "run: test\ndata_seed: 3", ALL, "data_seed: 0 -> 3"),
+        ("config/test.yaml", "per_question: 2\n  scope", "per_question: 3\n  scope", FROM_RESPONSES - {"generate_teacher_responses"}, "responses.per_question: 2 -> 3"),
+        ("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3", FROM_PREFERENCE_MODEL, "preference_model.learning_rate: 0.001 -> 0.002"),
+        ("config/test.yaml", "alignment: *training", "alignment:\n  <<: *training\n  beta: 0.2", FROM_ALIGNMENT, "alignment.beta: 0.1 -> 0.2"),
+        ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
+        ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
+        ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", {"evaluate_character"}, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", {"evaluate_character", "evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", {"sample_arms", "evaluate_character"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
+        ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
+        ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
+        ("ethos/verdicts.py", "def signed(", "LIMIT = 1\n\n\ndef signed(", set(), "code: ethos/verdicts.py"),
+        ("scripts/rank_responses.py", "1 + sum(", "sum(", FROM_RANKINGS, "code: scripts/rank_responses.py"),
+        ("ethos/settings.py", '    examples: int = Field(6,', '    figures: int = Field(3)\n    examples: int = Field(6,', set(), "report.figures: 3, not asked for before"),
+    ],
+)  # fmt: skip
+def test_an_edit_rebuilds_what_it_touches_and_the_dry_run_says_which(
+    copy: Checkout, path: str, old: str, new: str, rules: set[str], said: str
+) -> None:
     copy.edit(path, old, new)
-    assert planned(copy) == set()
+    assert planned(copy) == in_both(rules)
+    assert any(reason.endswith(f": {said}") for reason in plan(copy).values()), plan(copy)
 
 
-def test_a_changed_trait_rebuilds_from_the_questions_on(copy: Checkout) -> None:
-    copy.edit("constitutions/poeticism.yaml", "built on metaphors", "made of metaphors")
-    assert {"generate_questions", "generate_responses", "rank_responses", "train_aligned", "write_report"} <= planned(
-        copy
+def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> None:
+    copy.edit("constitutions/candor.yaml", "cues:\n", "cues:\n  - truly\n")
+    assert planned(copy) == {"candor": {"evaluate_character"}, "": REPORT}
+    assert plan(copy)["evaluate_character", "candor"].endswith(": cues changed")
+
+
+def test_another_judge_rebuilds_from_the_rankings_on(copy: Checkout) -> None:
+    copy.edit(
+        "config/test.yaml", "\nstudents:", "  twin:\n    source: path:build/tiny\n    dtype: bfloat16\n\nstudents:"
     )
-    assert "prepare_model" not in planned(copy)
-
-
-def test_a_changed_judge_prompt_rebuilds_no_response(copy: Checkout) -> None:
-    copy.edit("prompts/judge_pair.jinja", "nothing else.", "not a word more.")
-    rules = planned(copy)
-    assert "rank_responses" in rules
-    assert not {"generate_questions", "generate_responses", "generate_teacher_responses", "train_distilled"} & rules
-
-
-def test_an_evaluation_setting_rebuilds_evaluations_and_report_only(copy: Checkout) -> None:
-    copy.edit("config/test.yaml", "resamples: 999", "resamples: 499")
-    assert planned(copy) <= {"sample_arms", "evaluate_character", "evaluate_preferences", "write_report"}
-
-
-def test_a_learning_rate_rebuilds_that_training_and_what_follows(copy: Checkout) -> None:
-    copy.edit("config/test.yaml", "distillation:\n  learning_rate: 1.0e-3", "distillation:\n  learning_rate: 2.0e-3")
-    rules = planned(copy)
-    assert {"train_distilled", "generate_introspection", "merge_persona", "write_report"} <= rules
-    assert (
-        not {"generate_questions", "generate_responses", "rank_responses", "train_preference_model", "train_aligned"}
-        & rules
-    )
+    copy.edit("config/test.yaml", "judge: tiny", "judge: twin")
+    expected = in_both(FROM_RANKINGS)
+    assert planned(copy) == expected | {"": expected[""] | {"prepare_model"}}

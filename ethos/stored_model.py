@@ -1,0 +1,108 @@
+"""A model that answers from the store where it can, and is loaded only for what is missing."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Generic, Protocol, TypeVar
+
+from ethos.errors import BadInput
+from ethos.execution import device, store_folder
+from ethos.ledger import completion_line, note_used
+from ethos.progress import Progress
+from ethos.store import model_key, open_completions
+from ethos.work import Work, record_work
+
+log = logging.getLogger("ethos.engine")
+
+Answer = TypeVar("Answer")
+Model = TypeVar("Model")
+
+
+class Asked(Protocol):
+    """A request; its key, given the model's, is that of its answer."""
+
+    def key(self, model: str) -> str: ...
+
+
+class StoredModel(Generic[Model]):
+    """What the engine and the preference model share.
+
+    facts: all that the answers depend on besides the request, and the model's `name`. stage: the rule that asks, for
+    progress lines and the store's books.
+    """
+
+    def __init__(self, facts: dict[str, Any], *, stage: str):
+        self.name, self.stage = facts["name"], stage
+        self.key = model_key(facts)
+        self.store = open_completions(store_folder(), facts)
+        self._model: Model | None = None
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        self._model = None
+
+    def _load(self) -> Model:
+        raise NotImplementedError
+
+    def _answer(
+        self, kind: str, requests: Sequence[Asked], answer: type[Answer], tokens: Callable[[Answer], tuple[int, int]]
+    ) -> list[Answer]:
+        """The answers in the order of the requests.
+
+        kind: the model's method that answers; it takes requests, and a function for each answer as it arrives. answer:
+        the dataclass of an answer. tokens: of an answer, how many were read, and how many written or scored.
+        """
+        keys = [request.key(self.key) for request in requests]
+        asked = dict(zip(keys, requests, strict=True))  # two equal requests are one call
+        answers = {key: answer(**fields) for key, fields in self.store.find(asked)}
+        if answers:
+            log.info(f"{self.stage} ({self.name}): {len(answers)} of {len(asked)} found in the store")
+        missing = {key: request for key, request in asked.items() if key not in answers}
+        if missing:
+            answers |= self._ask(kind, missing, tokens)
+        note_used(completion_line(self.store.folder.name, key) for key in asked)
+        return [answers[key] for key in keys]
+
+    def _ask(self, kind: str, missing: Mapping[str, Asked], tokens: Callable) -> dict[str, Any]:
+        load_seconds = self._ensure_loaded()
+        keys, answers, read, written = list(missing), {}, 0, 0
+        progress = Progress(f"{self.stage} ({self.name})", len(keys))
+        started = time.monotonic()
+        try:
+            with self.store.writer(stage=self.stage) as writer:
+
+                def keep(index: int, answer: Any) -> None:
+                    nonlocal read, written
+                    fields = asdict(answer)
+                    self._refuse_no_number(fields)
+                    answers[keys[index]] = answer
+                    writer.add(keys[index], fields)
+                    newly_read, newly_written = tokens(answer)
+                    read, written = read + newly_read, written + newly_written
+                    progress.add(newly_written)
+
+                getattr(self._model, kind)(list(missing.values()), keep)
+        finally:
+            if answers:
+                seconds = round(time.monotonic() - started, 3)
+                work = Work(kind, self.stage, self.name, len(answers), seconds, device(), load_seconds, read, written)
+                record_work(store_folder(), work)
+        return answers
+
+    def _ensure_loaded(self) -> float:
+        """Load the model if it is not; the seconds that took."""
+        if self._model is not None:
+            return 0.0
+        started = time.monotonic()
+        self._model = self._load()
+        return round(time.monotonic() - started, 3)
+
+    def _refuse_no_number(self, fields: Mapping[str, Any]) -> None:
+        if any(isinstance(value, float) and not math.isfinite(value) for value in fields.values()):
+            raise BadInput(
+                "gives no number where it should; its training diverged, or its precision is too low", field=self.name
+            )

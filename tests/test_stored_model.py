@@ -1,0 +1,165 @@
+"""A job whose work is all in the store needs no model and gives the same results, and every job says what it used."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ethos.files import write_json
+from ethos.ledger import read_ledger
+from ethos.models import content_identity
+from ethos.stored_engine import ENGINE_FILES
+from ethos.stored_rewards import REWARD_FILES
+from ethos.tables import RESPONSES, REWARDS, read_table, table_from, write_table
+from ethos.work import calls_by_stage, read_work
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSTITUTION = ROOT / "constitutions" / "poeticism.yaml"
+TEXTS = ("The moon dances with the stars.", "The cook can check the list.", "A river sings upon a tender shadow.")
+
+# Runs a script as the workflow does, and tells whether it needed torch.
+RUN = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print("torch" in sys.modules)
+"""
+
+
+class Workplace:
+    """A tiny prepared model in a store, and responses of it."""
+
+    def __init__(self, folder: Path, tiny_model: Path):
+        self.folder, self.store = folder, folder / "store"
+        self.identity = self.store / "models" / "tiny-1" / "identity.json"
+        self.identity.parent.mkdir(parents=True)
+        for path in tiny_model.iterdir():
+            (self.identity.parent / path.name).symlink_to(path)
+        facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
+        write_json(self.identity, {**content_identity(self.identity.parent), **facts})
+        rows = [
+            {"question_id": f"q{day}", "trait": "savours_sound", "question": f"How do I plan day {day}?"}
+            | {"split": "train" if day else "held_out", "author": "in_character", "sample": sample, "response": text}
+            | {"finish_reason": "stop", "tokens": 9, "filtered": None}
+            for day in range(3)
+            for sample, text in enumerate(TEXTS)
+        ]
+        write_table(folder / "responses.parquet", table_from(rows, RESPONSES))
+
+    def rank(self, output: str) -> bool:
+        return self._run(
+            "rank_responses",
+            output,
+            constitution=CONSTITUTION,
+            responses=self.folder / "responses.parquet",
+            judge=self.identity,
+            settings='{"method": "likelihood_ratio"}',
+            written=("rankings.parquet", "pairs.parquet", "agreement.json"),
+        )
+
+    def train(self, output: str, ranked: str) -> bool:
+        lora = {"rank": 4, "alpha": 8}
+        return self._run(
+            "train_preference_model",
+            output,
+            pairs=self.folder / ranked / "pairs.parquet",
+            rankings=self.folder / ranked / "rankings.parquet",
+            responses=self.folder / "responses.parquet",
+            student=self.identity,
+            settings=json.dumps({"batch_size": 3, "precision": "float32", "max_tokens": 200, "lora": lora}),
+            written=("adapter.safetensors", "rewards.parquet", "accuracy.json"),
+        )
+
+    def _run(self, script: str, output: str, *, written: tuple[str, ...], **options: str | Path) -> bool:
+        """Run a script that writes into a folder of this name; returns whether it needed torch."""
+        (self.folder / output).mkdir()
+        options |= {Path(name).stem: self.folder / output / name for name in (*written, "used.txt")}
+        arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        execution = {"store": str(self.store), "threads": 1, "device": "cpu"}
+        outcome = subprocess.run(
+            [sys.executable, "-c", RUN, ROOT / "scripts" / f"{script}.py", *arguments],
+            env=os.environ | {"PYTHONPATH": str(ROOT), "ETHOS_EXECUTION": json.dumps(execution)},
+            capture_output=True,
+            text=True,
+        )
+        assert outcome.returncode == 0, outcome.stderr[-4000:]
+        return outcome.stdout.split()[-1] == "True"
+
+    def contents(self, output: str) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.folder / output).iterdir()}
+
+    def used(self, output: str) -> list[str]:
+        """The kinds of the entries that a job used."""
+        return sorted(entry.split()[0] for entry in read_ledger(self.folder / output / "used.txt"))
+
+
+@pytest.fixture(scope="module")
+def workplace(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    """Rankings and a preference model, each made for real and then once more."""
+    workplace = Workplace(tmp_path_factory.mktemp("workplace"), tiny_model)
+    assert workplace.rank("ranked") and workplace.train("trained", "ranked")
+    workplace.work = calls_by_stage(workplace.store)
+    return workplace
+
+
+@pytest.mark.slow
+def test_what_is_all_stored_is_ranked_again_without_torch_and_with_equal_bytes(workplace: Workplace):
+    assert workplace.rank("ranked_again") is False
+    assert workplace.contents("ranked_again") == workplace.contents("ranked")
+
+
+@pytest.mark.slow
+def test_a_stored_preference_model_and_its_rewards_are_taken_without_torch_and_with_equal_bytes(workplace: Workplace):
+    assert workplace.train("trained_again", "ranked") is False
+    assert workplace.contents("trained_again") == workplace.contents("trained")
+    rewards = read_table(workplace.folder / "trained" / "rewards.parquet", REWARDS).to_pylist()
+    assert len({row["reward"] for row in rewards}) == len(rewards) == 9
+
+
+@pytest.mark.slow
+def test_only_what_was_really_done_is_on_record(workplace: Workplace):
+    assert workplace.work == calls_by_stage(workplace.store)
+    assert workplace.work == {
+        ("rank_responses", "score"): 18,
+        ("train_preference_model", "reward"): 9,
+        ("trained", "reward training"): 1,
+    }
+    assert {(work.model, work.device) for work in read_work(workplace.store)} == {
+        ("tiny", "cpu"),
+        ("preference model of tiny", "cpu"),
+    }
+    assert all(work.seconds > 0 for work in read_work(workplace.store))
+
+
+@pytest.mark.slow
+def test_a_job_tells_what_it_used_found_or_made(workplace: Workplace):
+    assert workplace.used("ranked") == ["completion"] * 18 + ["model"]
+    assert workplace.used("trained") == ["completion"] * 9 + ["model", "training"]
+    (training,) = (workplace.store / "trainings").iterdir()
+    ledger = read_ledger(workplace.folder / "trained" / "used.txt")
+    assert {"model tiny-1", f"training {training.name}"} <= ledger
+
+
+@pytest.mark.parametrize(
+    ("name", "files"), [("transformers_engine.py", ENGINE_FILES), ("reward_model.py", REWARD_FILES)]
+)
+def test_every_module_that_decides_an_answer_counts(name: str, files: tuple[str, ...]):
+    """All that the engine imports, but for what says only how an answer is asked for, refused or named."""
+    told = {"engine.py", "errors.py", "files.py", "preference_data.py"}
+    reached, waiting = set(), [name]
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        tree = ast.parse((ROOT / "ethos" / module).read_text())
+        imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        names = {f"{module.removeprefix('ethos.')}.py" for module in imported if module.startswith("ethos.")}
+        waiting += names - reached - told
+    assert reached == set(files)
