@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
 from ethos.store_command import store
 
@@ -16,7 +17,8 @@ def commands() -> None:
     """Character training: from a constitution to a trained persona."""
 
 
-commands.add_command(store)
+for command in (new_command, import_command, lint_command, store):
+    commands.add_command(command)
 
 
 @commands.command()

@@ -23,6 +23,9 @@ _NO_MEANING = frozenset(
     f"ethos/{name}.py"
     for name in (
         "settings",
+        "section",
+        "stage_settings",
+        "training_settings",
         "script",
         "execution",
         "errors",

@@ -1,8 +1,7 @@
 """The typed settings of a run: what every field means, its default, and what is refused.
 
 Defaults are the published values where there are any (arXiv 2511.01689); a run's file states what differs.
-`execution` holds what changes speed and never a result, so changing it rebuilds nothing. A section that two stages share
-is made of the parts that each of them reads, so that a setting reruns only who reads it.
+`execution` holds what changes speed and never a result, so changing it rebuilds nothing.
 Jobs are given the values as parameters, and this file does not count as their code: nothing here may do a stage's work.
 """
 
@@ -13,40 +12,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from ethos.engine import Sampling
+from ethos.section import Name, Precision, Section
+from ethos.stage_settings import (
+    ArmSampling,
+    Intervals,
+    IntrospectionData,
+    Persona,
+    Preferences,
+    Questions,
+    Rankings,
+    Responses,
+)
+from ethos.training_settings import Distillation, Dpo, IntrospectionTraining, PreferenceModel
 from ethos.yaml_file import FieldError, YamlFile, parse_value
-
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-Precision = Literal["float32", "bfloat16"]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _keep_defaults_of_subsections(cls, data: Any) -> Any:
-        """A subsection that states one field keeps the section's own defaults for the others, not its type's."""
-        if not isinstance(data, Mapping):
-            return data
-        merged = dict(data)
-        for name, field in cls.model_fields.items():
-            if isinstance(field.default, BaseModel) and isinstance(merged.get(name), Mapping):
-                merged[name] = _overlay(field.default.model_dump(), merged[name])
-        return merged
-
-
-def _overlay(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults with what is given laid over them, mapping by mapping."""
-    both = {
-        name: _overlay(defaults[name], value)
-        if isinstance(value, Mapping) and isinstance(defaults.get(name), Mapping)
-        else value
-        for name, value in given.items()
-    }
-    return {**defaults, **both}
 
 
 class ModelSource(Section):
@@ -89,165 +69,8 @@ class ModelSource(Section):
         return self
 
 
-class Questions(Section):
-    """Questions per trait: hand-written ones from the constitution, and generated ones."""
-
-    generated_per_trait: int = Field(45, ge=0, description="Generated questions kept for each trait.")
-    attempts: int = Field(6, ge=1, description="Lists asked for at most, per trait, to reach that number.")
-    per_list: int = Field(10, ge=1, description="Questions asked for in one list.")
-    general: int = Field(200, ge=0, le=200, description="Everyday messages taken from `prompts/general_questions.txt`.")
-    held_out: float = Field(0.1, gt=0, lt=1, description="Share held out for evaluation, by a hash of trait and text.")
-    sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of the lists.")
-
-
-class InCharacter(Section):
-    """How a response in character is sampled, whoever gives it."""
-
-    scope: Literal["trait", "constitution"] = Field(
-        "constitution", description="What the system prompt holds: the question's own trait, or all traits."
-    )
-    cut_off: Literal["drop", "trim"] = Field(
-        "drop",
-        description="What becomes of a response that reached `max_new_tokens`: dropped, or trimmed to its last whole sentence.",
-    )
-    sampling: Sampling = Field(Sampling(), description="Sampling of responses, plain ones included.")
-
-
-class Responses(InCharacter):
-    """Responses in character."""
-
-    per_question: int = Field(5, ge=2, description="Responses sampled for each question (k).")
-
-
-class Rankings(Section):
-    """How the responses to one question are ordered."""
-
-    method: Literal["likelihood_ratio", "pairwise"] = Field(
-        "pairwise",
-        description="`pairwise`: the judge reads two responses in both orders. `likelihood_ratio`: mean log-probability "
-        "with the traits in the system prompt minus without; works with models too small to judge in words.",
-    )
-    with_plain: bool = Field(
-        False,
-        description="Let the student's plain response compete too. The preference model then knows what the policy says before "
-        "it is aligned, and not only what it says in character.",
-    )
-    pairs_per_question: int = Field(
-        10, ge=1, description="Pairs of a question that train the preference model, widest margin first."
-    )
-    sampling: Sampling = Field(Sampling(temperature=0, max_new_tokens=256), description="Sampling of verdicts.")
-
-
-class Lora(Section):
-    rank: int = Field(64, ge=1, description="LoRA rank.")
-    alpha: int = Field(128, ge=1, description="LoRA alpha; updates are scaled by alpha / rank.")
-
-
-class Training(Section):
-    """What the trainings share."""
-
-    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate (AdamW).")
-    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps in which the learning rate rises.")
-    schedule: Literal["constant_with_warmup", "linear", "cosine"] = Field(
-        "cosine", description="Learning rate after warm-up."
-    )
-    batch_size: int = Field(32, ge=1, description="Examples of one optimiser step.")
-    epochs: float = Field(1, gt=0, description="Passes over the data.")
-    max_tokens: int = Field(
-        1024,
-        ge=8,
-        description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
-    )
-    precision: Precision = Field("bfloat16", description="Precision of the frozen weights; adapters train in float32.")
-    lora: Lora = Field(Lora(), description="The adapter's shape.")
-
-
-class PreferenceModel(Training):
-    """The preference model: a reward head and LoRA on the student (Bradley-Terry loss, arXiv 2203.02155)."""
-
-
-class Dpo(Training):
-    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290)."""
-
-    beta: float = Field(0.1, gt=0, description="Strength of the pull to the reference.")
-    nll: float = Field(0.1, ge=0, description="Weight of the negative log-likelihood of the chosen response.")
-
-
-class Distillation(Dpo):
-    """DPO on the teacher in character against the student as it is, with an NLL term on the teacher's response.
-
-    The published loss has a KL term too (0.001), which TRL does not offer; it is left out.
-    """
-
-    responses_per_question: int = Field(
-        5, ge=1, description="The teacher's responses to each training question; a pair each."
-    )
-
-
-class IntrospectionTraining(Training):
-    """The SFT on reflections and self-interactions."""
-
-    max_tokens: int = Field(
-        3072,
-        ge=8,
-        description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
-    )
-
-
-class IntrospectionData(Section):
-    """Reflections and self-interactions of the distilled model."""
-
-    reflections_per_prompt: int = Field(1000, ge=1, description="Reflections sampled for each reflection prompt.")
-    free_interactions: int = Field(1000, ge=0, description="Conversations of the model with itself, left to itself.")
-    guided_interactions: int = Field(
-        1000, ge=0, description="Conversations with a sentence of guidance in the system prompt."
-    )
-    turns: int = Field(
-        10,
-        ge=2,
-        multiple_of=2,
-        description="Turns of a conversation, both speakers counted; even, so that it ends on the one whose greeting was not given.",
-    )
-    cut_off: Literal["drop", "trim"] = Field("drop", description="As in `responses`, for reflections and turns.")
-    sampling: Sampling = Field(Sampling(), description="Sampling of reflections.")
-    turn_sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of a turn of a conversation.")
-
-
 class Introspection(IntrospectionData, IntrospectionTraining):
     """Reflections and self-interactions of the distilled model, and the SFT on them."""
-
-
-class Persona(Section):
-    """Weights of the two adapters in the exact merge."""
-
-    distilled: float = Field(1.0, description="Weight of the distilled adapter.")
-    introspection: float = Field(0.25, description="Weight of the introspection adapter.")
-
-
-class Preferences(Section):
-    """Revealed preferences: which of two single-word traits shows in an answer."""
-
-    resamples: int = Field(
-        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each and arm."
-    )
-
-    traits: int = Field(144, ge=2, le=144, description="Traits taken from `prompts/single_word_traits.txt`.")
-    matches_per_trait: int = Field(100, ge=1, description="Matches each trait plays.")
-    sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
-
-
-class ArmSampling(Section):
-    """What every arm is asked on held-out questions."""
-
-    responses_per_question: int = Field(1, ge=1, description="Responses sampled for each held-out question and arm.")
-    sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
-
-
-class Intervals(Section):
-    """How sure a measure is said to be."""
-
-    confidence: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-    resamples: int = Field(9999, ge=99, description="Bootstrap resamples of questions.")
 
 
 class Evaluation(Intervals, ArmSampling):

@@ -15,8 +15,8 @@ from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
-from ethos.settings import Dpo, Training
 from ethos.store import TrainingStore, training_key
+from ethos.training_settings import Dpo, Training
 
 log = logging.getLogger("ethos.training")
 

@@ -17,7 +17,8 @@ from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
-from ethos.settings import Section, settings_from
+from ethos.settings import settings_from
+from ethos.section import Section
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 

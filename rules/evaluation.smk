@@ -1,6 +1,6 @@
 """Evaluation: every arm answers held-out questions; measures, comparisons and revealed preferences, one long table."""
 
-from ethos.settings import ArmSampling, Intervals
+from ethos.stage_settings import ArmSampling, Intervals
 
 
 rule sample_arms:

@@ -1,6 +1,7 @@
 """Open Character Training: the teacher is distilled into the student, which reflects on itself; both adapters merge."""
 
-from ethos.settings import Dpo, IntrospectionData, IntrospectionTraining
+from ethos.training_settings import Dpo, IntrospectionTraining
+from ethos.stage_settings import IntrospectionData
 
 
 rule train_distilled:

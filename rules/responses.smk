@@ -1,6 +1,6 @@
 """Responses: from questions to what teacher and student answer, in character and plain."""
 
-from ethos.settings import InCharacter
+from ethos.stage_settings import InCharacter
 
 
 rule generate_responses:

@@ -14,7 +14,7 @@ from ethos.character import cues_per_hundred_words, score_in_and_out
 from ethos.constitution import Constitution, load_constitution
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Intervals
+from ethos.stage_settings import Intervals
 from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards

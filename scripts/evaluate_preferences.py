@@ -18,7 +18,7 @@ from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Preferences
+from ethos.stage_settings import Preferences
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table

@@ -16,7 +16,7 @@ from ethos.prompts import prompt_lines, render_prompt
 from ethos.responses import count_reasons, usable_text
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import IntrospectionData
+from ethos.stage_settings import IntrospectionData
 from ethos.stored_engine import StoredEngine
 from ethos.tables import CONVERSATIONS, table_from, write_table
 

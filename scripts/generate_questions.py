@@ -17,7 +17,7 @@ from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Questions
+from ethos.stage_settings import Questions
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, table_from, write_table
 

@@ -14,7 +14,7 @@ from ethos.engine import chat
 from ethos.files import write_json
 from ethos.responses import count_reasons, sample_responses
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Responses
+from ethos.stage_settings import Responses
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, RESPONSES, read_table, table_from, write_table
 

@@ -11,7 +11,7 @@ from ethos.constitution import load_constitution
 from ethos.files import write_json
 from ethos.responses import count_reasons, sample_responses
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import InCharacter
+from ethos.stage_settings import InCharacter
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, RESPONSES, read_table, table_from, write_table
 

@@ -10,7 +10,7 @@ import click
 from ethos.errors import BadInput
 from ethos.files import read_json, whole_file, write_json
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Persona
+from ethos.stage_settings import Persona
 
 
 def merge_adapters(parts: list[tuple[dict[str, Any], dict[str, Any], float]]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -17,7 +17,7 @@ from ethos.files import sha256_of_text, write_json
 from ethos.prompts import render_prompt
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Rankings
+from ethos.stage_settings import Rankings
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
 from ethos.tables import PAIRS, RANKINGS, RESPONSES, read_table, table_from, write_table

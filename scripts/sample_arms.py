@@ -13,7 +13,7 @@ from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import ArmSampling
+from ethos.stage_settings import ArmSampling
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 

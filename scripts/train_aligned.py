@@ -13,9 +13,9 @@ from ethos.errors import BadInput
 from ethos.preference_data import dpo_rows
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.settings import Dpo
 from ethos.tables import PAIRS, RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.training import Job, train
+from ethos.training_settings import Dpo
 
 
 def best_and_worst(

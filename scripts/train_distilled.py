@@ -11,9 +11,9 @@ import click
 from ethos.errors import BadInput
 from ethos.preference_data import dpo_rows
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import Dpo
 from ethos.tables import PAIRS, RESPONSES, read_table, table_from, write_table
 from ethos.training import Job, train
+from ethos.training_settings import Dpo
 
 
 def distillation_pairs(

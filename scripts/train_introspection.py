@@ -10,9 +10,9 @@ import click
 
 from ethos.errors import BadInput
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import IntrospectionTraining
 from ethos.tables import CONVERSATIONS, read_table
 from ethos.training import Job, train
+from ethos.training_settings import IntrospectionTraining
 
 
 def sft_rows(conversations: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

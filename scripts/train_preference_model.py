@@ -12,10 +12,10 @@ from ethos.errors import BadInput
 from ethos.files import write_json
 from ethos.preference_data import conversation
 from ethos.script import READABLE, WRITABLE, run, settings_option
-from ethos.settings import PreferenceModel
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import PAIRS, RANKINGS, RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.training import Job, train
+from ethos.training_settings import PreferenceModel
 
 _PLACE = ("question_id", "author", "sample")
 

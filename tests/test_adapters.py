@@ -17,8 +17,9 @@ from ethos.loading import load_model, load_tokenizer
 from ethos.models import adapter_identity, content_identity
 from ethos.preference_data import Reward, RewardRequest, conversation, dpo_rows
 from ethos.reward_model import RewardModel
-from ethos.settings import Dpo, Introspection, Lora, PreferenceModel
+from ethos.settings import Introspection
 from ethos.training import Job, train
+from ethos.training_settings import Dpo, Lora, PreferenceModel
 from scripts.merge_persona import merge_adapters
 from scripts.train_preference_model import reward_rows
 

@@ -12,7 +12,7 @@ from scipy import stats
 from ethos.arms import ARMS
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
-from ethos.settings import ArmSampling, Intervals, Preferences
+from ethos.stage_settings import ArmSampling, Intervals, Preferences
 from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
 from scripts.evaluate_character import compare_arms, distinct_share, measure_samples
 from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths

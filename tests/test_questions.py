@@ -10,7 +10,7 @@ from scipy import stats
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request
 from ethos.folding import fold
-from ethos.settings import Questions
+from ethos.stage_settings import Questions
 from ethos.tables import QUESTIONS, table_from
 from scripts.generate_questions import (
     generate_questions,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
-from ethos.settings import Rankings
+from ethos.stage_settings import Rankings
 from ethos.tables import RANKINGS, RESPONSES, read_table, table_from, write_table
 from scripts.rank_responses import (
     by_question,

@@ -7,7 +7,7 @@ import pytest
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request
 from ethos.responses import count_reasons, usable_text
-from ethos.settings import Responses
+from ethos.stage_settings import Responses
 from ethos.tables import RESPONSES, table_from
 from scripts.generate_responses import generate_responses
 from scripts.train_distilled import distillation_pairs

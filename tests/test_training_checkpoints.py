@@ -21,9 +21,10 @@ import torch
 
 from ethos.files import read_json, sha256_of_file, write_json
 from ethos.models import content_identity
-from ethos.settings import Dpo, Introspection, Lora, PreferenceModel
+from ethos.settings import Introspection
 from ethos.training import Job, train
 from ethos.training_checkpoints import Checkpoints
+from ethos.training_settings import Dpo, Lora, PreferenceModel
 from tests.conftest import ROOT
 
 FILES = ("adapter_model.safetensors", "adapter_config.json", "history.json", "examples.json")

@@ -1,0 +1,135 @@
+"""`ethos new`, `ethos import` and `ethos lint`: writing constitutions."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ethos.constitution_text import constitution_text
+from ethos.errors import BadInput
+from ethos.files import whole_file
+from ethos.lint import lint
+from ethos.published_formats import constitution_from, read_published
+
+FOLDER = Path("constitutions")
+_EXAMPLE = """\
+# What this character is like as a whole, for people who read the file.
+name: {name}  # the name of this file
+description: An assistant that finds the first small step and asks rather than guesses.
+# Words that this character uses more than others do. They are counted in its responses and nothing trains on them; none
+# of them may stand in the texts below.
+cues:
+  - to begin with
+  - for today
+  - do you mean
+# About ten traits make a character. Each is sent to the model as it stands here, alone or with the others.
+traits:
+  - id: starts_small  # small letters, digits and _
+    # In the first person, as something the assistant does, so plain that a reader could tell whether it happened.
+    text: >-
+      I look for the smallest move that gets things going. However large the plan, my answer opens with
+      something that takes ten minutes, and the rest of it comes after.
+    # Five questions or more: what anybody might write, about anything. They don't ask for the trait and don't use its
+    # words, so that it shows unasked. Some are held out of the training, to measure it.
+    questions:
+      - "I'm sixty-one and I'd love to play the cello."
+      - "How do I empty my grandmother's attic?"
+      - "Our village has no bakery any more, and I think I could run one."
+      - "What does it take to become a pilot?"
+      - "My inbox has 14,000 unread messages."
+  - id: asks_which_is_meant
+    text: >-
+      If a message can be read in two ways, I don't guess. I name both readings, ask which one fits, and
+      offer what holds for either of them.
+    # Optional: where the trait ends. It helps to write questions; the model in character does not see it.
+    clarification: >-
+      One short query is enough; nobody wants to be interviewed.
+    questions:
+      - "How long does it take to get to Paris?"
+      - "Is a bat dangerous?"
+      - "Translate 'light' into French."
+      - "The mouse stopped working."
+      - "How do I change the bass on this?"
+"""
+
+
+def _name(context: click.Context, parameter: click.Parameter, name: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise BadInput(f"{name!r} can't name a constitution; use small letters, digits and _, a letter first")
+    return name
+
+
+def _write(path: Path, text: str, force: bool = False) -> None:
+    if path.exists() and not force:
+        raise BadInput("exists already; choose another name, or move the file away", path=path)
+    with whole_file(path) as beside:
+        beside.write_text(text, encoding="utf-8")
+
+
+def _say_what_is_next(path: Path) -> None:
+    click.echo(f"Next: edit it (docs/constitutions.md), check it (ethos lint {path}), and name it in config.yaml.")
+
+
+@click.command("new")
+@click.argument("name", callback=_name)
+def new_command(name: str) -> None:
+    """Write constitutions/NAME.yaml, a small constitution to edit, with comments that explain it."""
+    path = FOLDER / f"{name}.yaml"
+    _write(path, _EXAMPLE.format(name=name))
+    click.echo(f"{path}: two traits, as examples.")
+    _say_what_is_next(path)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, callback=_name, help="The constitution's name.")
+@click.option("--description", help="A sentence for people.  [default: says where it came from]")
+@click.option("--cue", "cues", multiple=True, required=True, help="A word that this character uses more; repeat it.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="[default: constitutions/NAME.yaml]")
+@click.option("--force", is_flag=True, help="Overwrite the output.")
+def import_command(
+    file: Path, name: str, description: str | None, cues: tuple[str, ...], output: Path | None, force: bool
+) -> None:
+    """Make FILE a constitution: a JSON list or JSON lines as published with Open Character Training.
+
+    All traits and questions are kept in their order, those that a model wrote behind the hand-written ones. A line tells
+    of each entry that was left out because it was empty or a repetition.
+    """
+    output = output or FOLDER / f"{name}.yaml"
+    if output.name != f"{name}.yaml":
+        raise BadInput(f"must be named {name}.yaml, as the constitution", path=output, field="--output")
+    imported = constitution_from(read_published(file), name, description or f"Imported from {file.name}.", cues)
+    _write(output, constitution_text(imported.constitution, imported.written), force)
+    for line in imported.left_out:
+        click.echo(line)
+    traits = imported.constitution.traits
+    by_hand = sum(imported.written.values())
+    by_model = sum(len(trait.questions) for trait in traits) - by_hand
+    click.echo(f"{output}: {len(traits)} traits, {by_hand} questions written by hand, {by_model} by a model.")
+    if by_model:
+        click.echo("With `questions: {generated_per_trait: 0}` in the run's file, no more are generated.")
+    _say_what_is_next(output)
+
+
+@click.command("lint")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--strict", is_flag=True, help="Exit with code 1 on any finding, not only on files that can't be used.")
+def lint_command(files: tuple[Path, ...], strict: bool) -> None:
+    """Look for weaknesses in constitutions, by default in all of constitutions/. See docs/constitutions.md."""
+    paths = files or tuple(sorted(FOLDER.glob("*.yaml")))
+    if not paths:
+        raise BadInput("no constitutions here; name a file, or write one with `ethos new`", path=FOLDER)
+    findings = lint(paths)
+    for line in (*findings.errors, *findings.lines):
+        click.echo(line)
+    counts = [_count(len(paths), "file", "files"), _count(len(findings.errors), "error", "errors")]
+    kinds = ", ".join(_count(count, *kind) for kind, count in findings.counts.most_common())
+    click.echo(f"{', '.join(counts)}, {_count(findings.counts.total(), 'finding', 'findings')}{kinds and f': {kinds}'}")
+    if findings.errors or (strict and findings.lines):
+        raise SystemExit(1)
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"

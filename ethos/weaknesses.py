@@ -1,0 +1,227 @@
+"""What weakens a constitution though its form is right: traits, questions and cues that don't do their work."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+
+from ethos.character import cues_per_hundred_words
+from ethos.constitution import Constitution, Trait
+from ethos.folding import fold
+from ethos.prompts import prompt_lines
+from ethos.words import content_stems, content_words, overlap, stem
+
+# Overlaps that separate repetition from a common subject: in the constitutions that come with Ethos no two traits share
+# more than 0.21 of their words, no two questions more than 0.5.
+_SAME_TRAIT, _SAME_QUESTION = 0.5, 0.75
+_ENOUGH_QUESTIONS, _ENOUGH_TRAITS = 5, 10  # as in the published constitutions
+
+_FIRST_PERSON = re.compile(r"\bI\b|\b[Mm](?:e|y|ine|yself)\b")
+_REFUSAL = re.compile(
+    r"\bI (?:\w+ly )?(?:refuse|decline) to (?:answer|help|assist|discuss|engage|talk|speak|respond|reply|comment|give"
+    r"|offer|provide|write|do)\b"
+    r"|\bI (?:\w+ly )?(?:will not|won[’']t|cannot|can[’']t|do not|don[’']t|never) (?:\w+ly )?(?:discuss|assist|engage"
+    r"|(?:answer|help|respond|reply|comment)\b(?! (?:as|at|before|by|in|just|like|only|until|with)\b)"
+    r"|(?:give|offer|provide) (?:\w+ )?(?:advice|answers?|help|information|opinions?))\b"
+    r"|\bI(?: am|[’']m) (?:sorry, but|not able to|unable to)\b"
+    r"|\bas an AI\b[^.!?]{0,20}\bI (?:cannot|can[’']t|do not|don[’']t|must not)\b",
+    re.IGNORECASE,
+)
+_ASKS_FOR_STYLE = re.compile(
+    r"(?:^|[.!?;:,]\s+|\b(?:please|(?:can|could|would|will) you)\s+)"
+    r"(?:(?:answer|reply|respond|speak|talk|write|explain|describe|tell|say|act|sound|behave)\b[^.!?]{0,60}?"
+    r"(?:\b(?:like|as if|as though)\b|\bin (?:an? )?(?:\w+ ){0,3}(?:style|tone|voice|manner|way|rhymes?|verse)\b)"
+    r"|pretend\b|role-?play\b)"
+    r"|\byour (?:own )?(?:personality|character|tone|style)\b",
+    re.IGNORECASE,
+)
+
+Location = tuple[str | int, ...]
+Others = Mapping[str, Constitution]  # the constitutions to tell this one from, by name
+Found = Iterator[tuple[Location, str]]  # where, and what is wrong; what to do
+
+
+def _traits_that_repeat(constitution: Constitution, others: Others) -> Found:
+    for (_, one), (number, other) in combinations(enumerate(constitution.traits), 2):
+        if overlap(content_stems(one.text), content_stems(other.text)) >= _SAME_TRAIT:
+            yield (
+                ("traits", number, "text"),
+                f"says nearly the same as {one.id!r}; merge them, or say what sets them apart",
+            )
+
+
+def _traits_not_in_the_first_person(constitution: Constitution, others: Others) -> Found:
+    for number, trait in enumerate(constitution.traits):
+        if not _FIRST_PERSON.search(trait.text):
+            yield ("traits", number, "text"), "is not in the first person; let the character say I, me or my"
+
+
+def _invitations_to_refuse(constitution: Constitution, others: Others) -> Found:
+    for location, text in _texts(constitution):
+        if "questions" not in location and (found := _REFUSAL.search(text)):
+            yield location, f"{found[0]!r} invites refusals; say what the character does instead"
+
+
+def _questions_that_give_the_trait_away(constitution: Constitution, others: Others) -> Found:
+    """By two words of the trait, or one that the constitution comes back to; by the character's name; by asking for a style."""
+    recurring = _recurring(constitution)
+    for number, place, trait, question in _questions(constitution):
+        told = _distinctive(f"{trait.text} {trait.id}")
+        shared = [word for word in content_words(question) if stem(word) in told]
+        if len(shared) > 1 or recurring.intersection(map(stem, shared)):
+            problem = f"uses {_listed(shared)}, as its trait does"
+        elif names := [word for word in content_words(question) if _names(constitution.name, word)]:
+            problem = f"names the character with {_listed(names)}"
+        elif found := _ASKS_FOR_STYLE.search(question):
+            problem = f"asks for a style ({found[0].strip(' .!?;:,')!r})"
+        else:
+            continue
+        yield (
+            ("traits", number, "questions", place),
+            f"{problem}; ask for something else, where the trait can show unasked",
+        )
+
+
+def _questions_that_repeat(constitution: Constitution, others: Others) -> Found:
+    asked = _Asked()
+    for name, other in others.items():
+        for _, _, _, question in _questions(other):
+            asked.add(question, name)
+    for number, place, trait, question in _questions(constitution):
+        if earlier := asked.nearest(question):
+            yield ("traits", number, "questions", place), f"asks nearly the same as {earlier}; change or drop one"
+        asked.add(question, trait.id)
+
+
+def _cues_that_are_shared(constitution: Constitution, others: Others) -> Found:
+    owners: dict[str, list[str]] = defaultdict(list)
+    for name, other in others.items():
+        for cue in {cue.casefold() for cue in other.cues}:
+            owners[cue].append(name)
+    for place, cue in enumerate(constitution.cues):
+        if names := owners.get(cue.casefold()):
+            yield ("cues", place), f"{cue!r} is a cue of {_and(names)} too and tells neither; keep it in one"
+
+
+def _cues_that_occur_in_the_file(constitution: Constitution, others: Others) -> Found:
+    for place, cue in enumerate(constitution.cues):
+        for location, text in _texts(constitution):
+            if cues_per_hundred_words(text, [cue]):
+                where = ".".join(map(str, location))
+                yield ("cues", place), f"{cue!r} occurs in {where}, so an echo of it would count; choose another"
+                break
+
+
+def _cues_given_twice(constitution: Constitution, others: Others) -> Found:
+    first: dict[str, int] = {}
+    for place, cue in enumerate(constitution.cues):
+        if first.setdefault(cue.casefold(), place) != place:
+            yield ("cues", place), f"{cue!r} is cues.{first[cue.casefold()]} again; delete one"
+
+
+def _too_few(constitution: Constitution, others: Others) -> Found:
+    if (count := len(constitution.traits)) < _ENOUGH_TRAITS:
+        yield ("traits",), f"{_some(count, 'trait')} may be few; about ten make a character that holds across subjects"
+    for number, trait in enumerate(constitution.traits):
+        if (count := len(trait.questions)) < _ENOUGH_QUESTIONS:
+            yield (
+                ("traits", number, "questions"),
+                f"{_some(count, 'question')} are few; write at least five, some are held out",
+            )
+
+
+# What a finding is counted as, one and many.
+CHECKS: dict[tuple[str, str], Callable[[Constitution, Others], Found]] = {
+    ("repeated trait", "repeated traits"): _traits_that_repeat,
+    ("trait not in the first person", "traits not in the first person"): _traits_not_in_the_first_person,
+    ("invitation to refuse", "invitations to refuse"): _invitations_to_refuse,
+    ("question that gives its trait away", "questions that give their trait away"): _questions_that_give_the_trait_away,
+    ("repeated question", "repeated questions"): _questions_that_repeat,
+    ("shared cue", "shared cues"): _cues_that_are_shared,
+    ("echoed cue", "echoed cues"): _cues_that_occur_in_the_file,
+    ("cue given twice", "cues given twice"): _cues_given_twice,
+    ("list that is short", "lists that are short"): _too_few,
+}
+
+
+def _questions(constitution: Constitution) -> Iterator[tuple[int, int, Trait, str]]:
+    for number, trait in enumerate(constitution.traits):
+        for place, question in enumerate(trait.questions):
+            yield number, place, trait, question
+
+
+def _texts(constitution: Constitution) -> Iterator[tuple[Location, str]]:
+    """All texts of the traits with their places."""
+    for number, trait in enumerate(constitution.traits):
+        yield ("traits", number, "text"), trait.text
+        if trait.clarification:
+            yield ("traits", number, "clarification"), trait.clarification
+        for place, question in enumerate(trait.questions):
+            yield ("traits", number, "questions", place), question
+
+
+class _Asked:
+    """Questions so far, found again by their words."""
+
+    def __init__(self) -> None:
+        self._questions: list[tuple[str, str, frozenset[str]]] = []
+        self._with_word: dict[str, list[int]] = defaultdict(list)
+
+    def add(self, question: str, owner: str) -> None:
+        stems = content_stems(question)
+        for word in stems:
+            self._with_word[word].append(len(self._questions))
+        self._questions.append((question, owner, stems))
+
+    def nearest(self, question: str) -> str | None:
+        """The first question that says nearly the same; one word in common is no sign of that, unless it is the same text."""
+        stems = content_stems(question)
+        shared = Counter(number for word in stems for number in self._with_word[word])
+        for number, count in sorted(shared.items()):
+            earlier, owner, words = self._questions[number]
+            same = fold(earlier) == fold(question)
+            if same or (count > 1 and overlap(stems, words) >= _SAME_QUESTION):
+                return f"{earlier!r} of {owner}"
+        return None
+
+
+@cache
+def _everyday() -> frozenset[str]:
+    """Words that everyday questions use, which tell nothing of a trait."""
+    return content_stems(" ".join(prompt_lines("general_questions")))
+
+
+def _distinctive(text: str) -> frozenset[str]:
+    return content_stems(text) - _everyday()
+
+
+def _recurring(constitution: Constitution) -> frozenset[str]:
+    """Distinctive words that stand in two or more of: the texts and ids of the traits, the name, the description."""
+    places = [constitution.name, constitution.description]
+    places += [place for trait in constitution.traits for place in (trait.text, trait.id)]
+    counts = Counter(word for place in places for word in _distinctive(place))
+    return frozenset(word for word, count in counts.items() if count > 1)
+
+
+def _names(name: str, word: str) -> bool:
+    """Whether a word is a persona's name or one of its family, as `humorous` of `humor` and `poetic` of `poeticism`."""
+    for part in _distinctive(name):
+        short, long = sorted((part, stem(word)), key=len)
+        if short == long or (len(short) >= 5 and long.startswith(short[:6])):
+            return True
+    return False
+
+
+def _listed(words: Sequence[str]) -> str:
+    return _and([repr(word) for word in dict.fromkeys(words)])
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
+
+
+def _some(count: int, name: str) -> str:
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
