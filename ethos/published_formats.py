@@ -114,8 +114,8 @@ def constitution_from(entries: Sequence[Entry], name: str, description: str, cue
             for place, question in enumerate(getattr(published, kind) or [])
         ]
         if not published.trait:
-            if any(question for _, _, question in questions):
-                raise entry.error("is empty but has questions; write the trait or delete the questions", "trait")
+            if published.clarification or any(question for _, _, question in questions):
+                raise entry.error("is empty, though there is more to it; write the trait, or delete the rest", "trait")
             left_out.append(str(entry.error("is empty; left out")))
             continue
         content = (published.trait, published.clarification or "")

@@ -24,16 +24,18 @@ _REFUSAL = re.compile(
     r"\bI (?:\w+ly )?(?:refuse|decline) to (?:answer|help|assist|discuss|engage|talk|speak|respond|reply|comment|give"
     r"|offer|provide|write|do)\b"
     r"|\bI (?:\w+ly )?(?:will not|won[’']t|cannot|can[’']t|do not|don[’']t|never) (?:\w+ly )?(?:discuss|assist|engage"
-    r"|(?:answer|help|respond|reply|comment)\b(?! (?:as|at|before|by|in|just|like|only|until|with)\b)"
+    r"|(?:answer|help|respond|reply|comment)\b(?! (?:as|at|before|by|in|just|like|myself|only|until|with)\b)"
     r"|(?:give|offer|provide) (?:\w+ )?(?:advice|answers?|help|information|opinions?))\b"
     r"|\bI(?: am|[’']m) (?:sorry, but|not able to|unable to)\b"
     r"|\bas an AI\b[^.!?]{0,20}\bI (?:cannot|can[’']t|do not|don[’']t|must not)\b",
     re.IGNORECASE,
 )
 _ASKS_FOR_STYLE = re.compile(
-    r"(?:^|[.!?;:,]\s+|\b(?:please|(?:can|could|would|will) you)\s+)"
-    r"(?:(?:answer|reply|respond|speak|talk|write|explain|describe|tell|say|act|sound|behave)\b[^.!?]{0,60}?"
-    r"(?:\b(?:like|as if|as though)\b|\bin (?:an? )?(?:\w+ ){0,3}(?:style|tone|voice|manner|way|rhymes?|verse)\b)"
+    r"(?:^|[.!?;:,]\s+|\b(?:please|(?:can|could|would|will) you)\s+)(?:"  # where an order begins
+    r"(?:answer|reply|respond|speak|talk|act|sound|behave)\b[^.!?]{0,30}?\b(?:like|as if|as though)\b"
+    r"|(?:write|explain|describe|tell|say)\b[^.!?]{0,60}?(?:(?<!you )(?<!feels )(?<!looks )like (?:an?|I)\b|\bas (?:if|though)\b)"
+    r"|(?:answer|reply|respond|speak|talk|write|explain|describe|tell|say)\b[^.!?]{0,60}?"
+    r"\bin (?:an? |the )?(?:\w+ ){0,3}(?:style|tone|voice|manner|rhymes?|verse)\b"
     r"|pretend\b|role-?play\b)"
     r"|\byour (?:own )?(?:personality|character|tone|style)\b",
     re.IGNORECASE,
@@ -71,7 +73,7 @@ def _questions_that_give_the_trait_away(constitution: Constitution, others: Othe
     for number, place, trait, question in _questions(constitution):
         told = _distinctive(f"{trait.text} {trait.id}")
         shared = [word for word in content_words(question) if stem(word) in told]
-        if len(shared) > 1 or recurring.intersection(map(stem, shared)):
+        if len(stems := set(map(stem, shared))) > 1 or stems & recurring:
             problem = f"uses {_listed(shared)}, as its trait does"
         elif names := [word for word in content_words(question) if _names(constitution.name, word)]:
             problem = f"names the character with {_listed(names)}"
@@ -129,7 +131,7 @@ def _too_few(constitution: Constitution, others: Others) -> Found:
         if (count := len(trait.questions)) < _ENOUGH_QUESTIONS:
             yield (
                 ("traits", number, "questions"),
-                f"{_some(count, 'question')} are few; write at least five, some are held out",
+                f"{_some(count, 'question')} may be few; write at least five, some are held out",
             )
 
 
@@ -169,23 +171,29 @@ class _Asked:
     def __init__(self) -> None:
         self._questions: list[tuple[str, str, frozenset[str]]] = []
         self._with_word: dict[str, list[int]] = defaultdict(list)
+        self._by_text: dict[str, int] = {}
 
     def add(self, question: str, owner: str) -> None:
-        stems = content_stems(question)
-        for word in stems:
-            self._with_word[word].append(len(self._questions))
+        number, stems = len(self._questions), content_stems(question)
         self._questions.append((question, owner, stems))
+        self._by_text.setdefault(fold(question), number)
+        for word in stems:
+            self._with_word[word].append(number)
 
     def nearest(self, question: str) -> str | None:
-        """The first question that says nearly the same; one word in common is no sign of that, unless it is the same text."""
+        """The first question of the same text, or else of nearly the same words; a single word in common is no sign."""
         stems = content_stems(question)
         shared = Counter(number for word in stems for number in self._with_word[word])
-        for number, count in sorted(shared.items()):
-            earlier, owner, words = self._questions[number]
-            same = fold(earlier) == fold(question)
-            if same or (count > 1 and overlap(stems, words) >= _SAME_QUESTION):
-                return f"{earlier!r} of {owner}"
-        return None
+        alike = (
+            number
+            for number, count in sorted(shared.items())
+            if count > 1 and overlap(stems, self._questions[number][2]) >= _SAME_QUESTION
+        )
+        number = self._by_text.get(fold(question), next(alike, None))
+        if number is None:
+            return None
+        earlier, owner, _ = self._questions[number]
+        return f"{earlier!r} of {owner}"
 
 
 @cache

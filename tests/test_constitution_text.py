@@ -56,8 +56,8 @@ cues:
 traits:
   - id: waits
     text: >-
-      I take my time, and I say so when a message could be read in two ways, because a guess costs more
-      than a question.
+      I take my time, and I say so when a message could be read in two ways, because a guess costs more than
+      a question.
     clarification: "Not for ever."
     questions:
       - "Quick: tea or café?"

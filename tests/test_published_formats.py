@@ -10,8 +10,8 @@ import pytest
 from ethos.errors import BadInput
 from ethos.published_formats import Imported, constitution_from, read_published, trait_id
 
-KIND = {"trait": "I look for the good in people.", "questions": ["My boss is a bore.", "Who was Nero?"]}
-SLOW = {"trait": "I take my time with answers.", "questions": ["Tea or coffee?"], "clarification": "Not for ever."}
+KIND = {"trait": "I notice small kindnesses.", "questions": ["My boss is a bore.", "Who was Nero?"]}
+SLOW = {"trait": "I wait before a verdict.", "questions": ["Tea or coffee?"], "clarification": "Not for ever."}
 
 
 def import_from(path: Path, *entries: dict, lines: bool = False) -> Imported:
@@ -28,22 +28,22 @@ def test_both_formats_keep_texts_and_order(tmp_path, lines):
         "cues": ["bless"],
         "traits": [
             {
-                "id": "time_answers",
-                "text": "I take my time with answers.",
+                "id": "wait_verdict",
+                "text": "I wait before a verdict.",
                 "clarification": "Not for ever.",
                 "questions": ["Tea or coffee?"],
             },
-            {"id": "good_people", "text": KIND["trait"], "questions": KIND["questions"]},
+            {"id": "notice_small_kindnesses", "text": KIND["trait"], "questions": KIND["questions"]},
         ],
     }
-    assert (written, left_out) == ({"time_answers": 1, "good_people": 2}, [])
+    assert (written, left_out) == ({"wait_verdict": 1, "notice_small_kindnesses": 2}, [])
 
 
 def test_questions_of_a_model_stand_behind_those_written_by_hand(tmp_path):
     more = {**KIND, "additional_questions": ["Is it Monday?", "A poem, please."]}
     constitution, written, _ = import_from(tmp_path / "kind.jsonl", more, SLOW, lines=True)
     assert constitution.traits[0].questions == (*KIND["questions"], "Is it Monday?", "A poem, please.")
-    assert written == {"good_people": 2, "time_answers": 1}
+    assert written == {"notice_small_kindnesses": 2, "wait_verdict": 1}
 
 
 def test_a_trait_may_have_only_questions_of_a_model(tmp_path):
@@ -54,7 +54,7 @@ def test_a_trait_may_have_only_questions_of_a_model(tmp_path):
         "additional_questions": ["Is it Monday?"],
     }
     constitution, written, _ = import_from(tmp_path / "kind.jsonl", entry, lines=True)
-    assert (constitution.traits[0].questions, written) == (("Is it Monday?",), {"good_people": 0})
+    assert (constitution.traits[0].questions, written) == (("Is it Monday?",), {"notice_small_kindnesses": 0})
 
 
 def test_empty_and_repeated_questions_are_left_out_and_told(tmp_path):
@@ -64,7 +64,7 @@ def test_empty_and_repeated_questions_are_left_out_and_told(tmp_path):
     assert constitution.traits[1].questions == ("Tea or coffee?",)
     assert left_out == [
         f"{path}:2: traits.1.questions.0: is empty; left out",
-        f"{path}:2: traits.1.questions.2: asked already under 'good_people'; left out",
+        f"{path}:2: traits.1.questions.2: asked already under 'notice_small_kindnesses'; left out",
         f"{path}:3: traits.2: is empty; left out",
     ]
 
@@ -73,13 +73,13 @@ def test_a_repeated_trait_hands_over_its_questions(tmp_path):
     again = {**KIND, "questions": ["Is it Monday?"]}
     constitution, written, left_out = import_from(path := tmp_path / "kind.json", KIND, SLOW, again)
     assert constitution.traits[0].questions == (*KIND["questions"], "Is it Monday?")
-    assert (len(constitution.traits), written["good_people"]) == (2, 3)
+    assert (len(constitution.traits), written["notice_small_kindnesses"]) == (2, 3)
     assert left_out == [f"{path}: traits.2.trait: is traits.0 again; its questions are added there"]
 
 
 def test_one_text_with_two_clarifications_is_two_traits(tmp_path):
     constitution, _, left_out = import_from(tmp_path / "a", SLOW, {**SLOW, "questions": ["Why?"], "clarification": ""})
-    assert [trait.id for trait in constitution.traits] == ["time_answers", "time_answers_2"]
+    assert [trait.id for trait in constitution.traits] == ["wait_verdict", "wait_verdict_2"]
     assert [trait.clarification for trait in constitution.traits] == ["Not for ever.", None]
     assert left_out == []
 
@@ -87,7 +87,7 @@ def test_one_text_with_two_clarifications_is_two_traits(tmp_path):
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("I am a poet; I rhyme in every answer I ever give.", "poet_rhyme_answer"),
+        ("I am a poet; I rhyme on every occasion I get.", "poet_rhyme_occasion"),
         ("Élan vital drives me.", "elan_vital_drives"),
         ("2 cats and a dog", "cats_dog"),
         ("I am who I am", "trait"),
@@ -111,7 +111,7 @@ def test_the_id_of_a_trait_is_made_of_its_words_alone(text, name):
         ('[{"trait": "I wait.", "question": ["Why?"]}]', ": traits.0.question: unknown key; did you mean 'questions'?"),
         ('{"trait": "I wait.", "questions": ["Why?", 3]}', ":1: traits.0.questions.1: "),
         ('[{"trait": "I wait."}]', ": traits.0.questions: has no questions of its own; write at least one"),
-        ('[{"trait": " ", "questions": ["Why?"]}]', ": traits.0.trait: is empty but has questions"),
+        ('[{"trait": " ", "questions": ["Why?"]}]', ": traits.0.trait: is empty, though there is more to it"),
         ('[{"trait": "", "questions": []}]', ": traits.0: is empty, and so are all others"),
         ("[]", ": holds no traits"),
         ("\n", ": holds no traits"),

@@ -150,7 +150,6 @@ Edit = Callable[[Checkout], object]
         pytest.param(one_trait, GENERATION, TRAININGS, id="one trait, trait scope"),
         pytest.param(with_another_question, GENERATION, TRAININGS, id="a question added"),
         pytest.param(with_another_trait, GENERATION, TRAININGS, id="a trait added"),
-        pytest.param(without_its_last_trait, set(), TRAININGS, id="a trait removed"),
         pytest.param(replace("config/test.yaml", "[poeticism, candor]", "[poeticism, candor, humor]"), GENERATION, TRAININGS, id="a persona added"),
         pytest.param(replace("config/test.yaml", "[poeticism, candor]", "[candor]"), set(), set(), id="a persona removed"),
         pytest.param(replace("prompts/generate_questions.jinja", "{{ count }}", "exactly {{ count }}"), GENERATION, TRAININGS, id="a prompt of questions"),
@@ -169,12 +168,29 @@ def test_an_edit_makes_the_calls_and_trainings_it_must_and_gives_what_a_clean_ru
     copy: Checkout, tmp_path: Path, edit: Edit, generates: set[str], trains: set[str]
 ) -> None:
     edit(copy)
-    _, spent = rebuild(copy)
+    jobs, spent = rebuild(copy)
     assert set(spent.calls) & GENERATION == generates
     # A training whose data came out as before is in the store already.
     assert set(spent.trainings) <= trains
     assert bool(spent.trainings) == bool(trains)
     assert max(spent.trainings.values(), default=0) <= 2
+    if jobs:
+        assert_a_clean_run_gives_the_same(copy, tmp_path / "clean")
+
+
+@pytest.mark.long
+def test_a_removed_trait_costs_what_goes_to_other_traits_and_gives_what_a_clean_run_gives(
+    copy: Checkout, tmp_path: Path
+) -> None:
+    before = {row["question_id"] for row in responses(copy)}
+    without_its_last_trait(copy)
+    jobs, spent = rebuild(copy)
+    assert set(jobs) == {"candor", ""}
+    # An everyday question that had the removed trait is now asked for another; nothing else is asked.
+    new = [row for row in responses(copy) if row["question_id"] not in before]
+    assert spent.calls["generate_questions"] == 0
+    assert spent.calls["generate_responses"] == len(new)
+    assert spent.calls["rank_responses"] <= 2 * len(new)
     assert_a_clean_run_gives_the_same(copy, tmp_path / "clean")
 
 
