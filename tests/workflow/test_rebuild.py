@@ -192,10 +192,13 @@ def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> 
     assert plan(copy)["evaluate_character", "candor"].endswith(": cues changed")
 
 
+def another_judge(checkout: Checkout) -> None:
+    twin = "  twin:\n    source: path:build/tiny\n    dtype: bfloat16\n\nstudents:"
+    checkout.edit("config/test.yaml", "\nstudents:", twin)
+    checkout.edit("config/test.yaml", "judge: tiny", "judge: twin")
+
+
 def test_another_judge_rebuilds_from_the_rankings_on(copy: Checkout) -> None:
-    copy.edit(
-        "config/test.yaml", "\nstudents:", "  twin:\n    source: path:build/tiny\n    dtype: bfloat16\n\nstudents:"
-    )
-    copy.edit("config/test.yaml", "judge: tiny", "judge: twin")
+    another_judge(copy)
     expected = in_both(FROM_RANKINGS)
     assert planned(copy) == expected | {"": expected[""] | {"prepare_model"}}

@@ -14,6 +14,7 @@ import pytest
 from ethos.work import read_work
 from tests.conftest import Checkout, results_by_content
 from tests.workflow.test_rebuild import (
+    another_judge,
     planned,
     replace,
     touch,
@@ -153,8 +154,8 @@ Edit = Callable[[Checkout], object]
         pytest.param(replace("config/test.yaml", "[poeticism, candor]", "[poeticism, candor, humor]"), GENERATION, TRAININGS, id="a persona added"),
         pytest.param(replace("config/test.yaml", "[poeticism, candor]", "[candor]"), set(), set(), id="a persona removed"),
         pytest.param(replace("prompts/generate_questions.jinja", "{{ count }}", "exactly {{ count }}"), GENERATION, TRAININGS, id="a prompt of questions"),
-        pytest.param(replace("prompts/character.jinja", "This is who I am:", "I am so:"), GENERATION - {"generate_questions"}, TRAININGS, id="a prompt of responses"),
-        pytest.param(replace("config/test.yaml", "method: likelihood_ratio", "method: pairwise"), {"rank_responses"}, {"preference_model"} | ALIGNMENT, id="ranker"),
+        pytest.param(replace("prompts/character.jinja", "{{ traits[0] }}", "I am so: {{ traits[0] }}"), GENERATION - {"generate_questions"}, TRAININGS, id="a prompt of responses"),
+        pytest.param(another_judge, {"rank_responses"}, {"preference_model"} | ALIGNMENT, id="judge"),
         pytest.param(replace("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3"), set(), {"preference_model"} | ALIGNMENT, id="learning rate"),
         pytest.param(replace("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections"), set(), {"introspection"}, id="LoRA rank"),
         pytest.param(replace("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n"), set(), DISTILLATION, id="distillation"),
