@@ -155,7 +155,6 @@ Edit = Callable[[Checkout], object]
         pytest.param(replace("config/test.yaml", "[poeticism, candor]", "[candor]"), set(), set(), id="a persona removed"),
         pytest.param(replace("prompts/generate_questions.jinja", "{{ count }}", "exactly {{ count }}"), GENERATION, TRAININGS, id="a prompt of questions"),
         pytest.param(replace("prompts/character.jinja", "{{ traits[0] }}", "I am so: {{ traits[0] }}"), GENERATION - {"generate_questions"}, TRAININGS, id="a prompt of responses"),
-        pytest.param(another_judge, {"rank_responses"}, {"preference_model"} | ALIGNMENT, id="judge"),
         pytest.param(replace("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3"), set(), {"preference_model"} | ALIGNMENT, id="learning rate"),
         pytest.param(replace("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections"), set(), {"introspection"}, id="LoRA rank"),
         pytest.param(replace("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n"), set(), DISTILLATION, id="distillation"),
@@ -177,6 +176,24 @@ def test_an_edit_makes_the_calls_and_trainings_it_must_and_gives_what_a_clean_ru
     assert max(spent.trainings.values(), default=0) <= 2
     if jobs:
         assert_a_clean_run_gives_the_same(copy, tmp_path / "clean")
+
+
+@pytest.mark.long
+def test_another_judge_costs_its_verdicts_and_trainings_only_where_pairs_changed(
+    copy: Checkout, tmp_path: Path
+) -> None:
+    def pairs() -> list[list[tuple[str, str]]]:
+        cells = [copy.folder / "results/test/tiny" / name / "pairs.parquet" for name in ("poeticism", "candor")]
+        return [[(row["chosen"], row["rejected"]) for row in pq.read_table(cell).to_pylist()] for cell in cells]
+
+    before = pairs()
+    another_judge(copy)
+    _, spent = rebuild(copy)
+    changed = sum(one != other for one, other in zip(before, pairs(), strict=True))
+    assert set(spent.calls) & GENERATION == {"rank_responses"}
+    assert spent.trainings["preference_model"] == changed
+    assert set(spent.trainings) <= {"preference_model"} | ALIGNMENT
+    assert_a_clean_run_gives_the_same(copy, tmp_path / "clean")
 
 
 @pytest.mark.long
