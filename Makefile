@@ -35,9 +35,10 @@ format: $(READY) ## Let the formatters have their way.
 docs: $(READY) ## Write the schema and the documentation of the settings.
 	ethos docs
 
-bench: $(READY) ## Time the embedded engine against plain generate() as ratios, and the store at 100,000 completions.
+bench: $(READY) ## Time the engine against plain generate() as ratios, the store at 100,000 completions, and a rebuild.
 	python -m tests.bench
 	python -m tests.bench_store
+	python -m tests.bench_rebuild
 
 # Installed once; again only when the lock or the project's metadata changes.
 $(READY): envs/ethos.lock pyproject.toml

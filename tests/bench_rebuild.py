@@ -57,7 +57,7 @@ def one_trait_of_ten() -> None:
     clean = timed(checkout, *targets)
     before = work(checkout)
     path = checkout.folder / "constitutions" / "poeticism.yaml"
-    path.write_text(path.read_text().replace("    text: ", "    text: In truth, ", 1))
+    path.write_text(path.read_text().replace("I answer every message", "I reply to every message", 1))
     edited = timed(checkout, *targets)
     calls = sum(record.calls for record in before)
     new = [record for record in work(checkout) if record not in before]
