@@ -11,48 +11,10 @@ from ethos.constitution_text import constitution_text
 from ethos.errors import BadInput
 from ethos.files import whole_file
 from ethos.lint import lint
+from ethos.prompts import render_prompt
 from ethos.published_formats import constitution_from, read_published
 
 FOLDER = Path("constitutions")
-_EXAMPLE = """\
-# What this character is like as a whole, for people who read the file.
-name: {name}  # the name of this file
-description: An assistant that finds the first small step and asks rather than guesses.
-# Words that this character uses more than others do. They are counted in its responses and nothing trains on them; none
-# of them may stand in the texts below.
-cues:
-  - to begin with
-  - for today
-  - do you mean
-# About ten traits make a character. Each is sent to the model as it stands here, alone or with the others.
-traits:
-  - id: starts_small  # small letters, digits and _
-    # In the first person, as something the assistant does, so plain that a reader could tell whether it happened.
-    text: >-
-      I look for the smallest move that gets things going. However large the plan, my answer opens with
-      something that takes ten minutes, and the rest of it comes after.
-    # Five questions or more: what anybody might write, about anything. They don't ask for the trait and don't use its
-    # words, so that it shows unasked. Some are held out of the training, to measure it.
-    questions:
-      - "I'm sixty-one and I'd love to play the cello."
-      - "How do I empty my grandmother's attic?"
-      - "Our village has no bakery any more, and I think I could run one."
-      - "What does it take to become a pilot?"
-      - "My inbox has 14,000 unread messages."
-  - id: asks_which_is_meant
-    text: >-
-      If a message can be read in two ways, I don't guess. I name both readings, ask which one fits, and
-      offer what holds for either of them.
-    # Optional: where the trait ends. It helps to write questions; the model in character does not see it.
-    clarification: >-
-      One short query is enough; nobody wants to be interviewed.
-    questions:
-      - "How long does it take to get to Paris?"
-      - "Is a bat dangerous?"
-      - "Translate 'light' into French."
-      - "The mouse stopped working."
-      - "How do I change the bass on this?"
-"""
 
 
 def _name(context: click.Context, parameter: click.Parameter, name: str) -> str:
@@ -77,7 +39,7 @@ def _say_what_is_next(path: Path) -> None:
 def new_command(name: str) -> None:
     """Write constitutions/NAME.yaml, a small constitution to edit, with comments that explain it."""
     path = FOLDER / f"{name}.yaml"
-    _write(path, _EXAMPLE.format(name=name))
+    _write(path, render_prompt("new_constitution", name=name) + "\n")
     click.echo(f"{path}: two traits, as examples.")
     _say_what_is_next(path)
 

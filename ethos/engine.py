@@ -55,7 +55,7 @@ class Request:
     stops: tuple[str, ...] = ()
 
     def key(self, model: str) -> str:
-        return _key("generate", model, {**asdict(self), "sampling": self.sampling.model_dump()})
+        return request_key("generate", model, {**asdict(self), "sampling": self.sampling.model_dump()})
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ScoreRequest:
     response: str
 
     def key(self, model: str) -> str:
-        return _key("score", model, asdict(self))
+        return request_key("score", model, asdict(self))
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class Score:
         return self.log_probability / self.tokens if self.tokens else 0.0
 
 
-def _key(kind: str, model: str, content: dict[str, Any]) -> str:
+def request_key(kind: str, model: str, content: Any) -> str:
+    """The key of an answer in the store. kind: of the request. model: the model's key. content: the rest of it, as JSON."""
     return sha256_of_text(canonical_json([kind, model, content]))
 
 

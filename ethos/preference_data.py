@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ethos.files import canonical_json, sha256_of_text
+from ethos.engine import request_key
 
 
 def dpo_rows(pairs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -34,7 +34,7 @@ class RewardRequest:
     response: str
 
     def key(self, model: str) -> str:
-        return sha256_of_text(canonical_json(["reward", model, conversation(self.question, self.response)]))
+        return request_key("reward", model, conversation(self.question, self.response))
 
 
 @dataclass(frozen=True)

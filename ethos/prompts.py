@@ -22,7 +22,7 @@ def _environment() -> Environment:
     )
 
 
-def render_prompt(name: str, **values: object) -> str:
+def render_prompt(name: str, /, **values: object) -> str:
     """Fill the template `prompts/{name}.jinja`."""
     return _environment().get_template(f"{name}.jinja").render(**values).strip()
 

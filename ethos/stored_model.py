@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic, Protocol, TypeVar
@@ -28,7 +29,7 @@ class Asked(Protocol):
     def key(self, model: str) -> str: ...
 
 
-class StoredModel(Generic[Model]):
+class StoredModel(ABC, Generic[Model]):
     """What the engine and the preference model share.
 
     facts: all that the answers depend on besides the request, and the model's `name`. stage: the rule that asks, for
@@ -45,8 +46,9 @@ class StoredModel(Generic[Model]):
         """Free the model's memory."""
         self._model = None
 
+    @abstractmethod
     def _load(self) -> Model:
-        raise NotImplementedError
+        """The model itself; asked for once, when something is missing."""
 
     def _answer(
         self, kind: str, requests: Sequence[Asked], answer: type[Answer], tokens: Callable[[Answer], tuple[int, int]]

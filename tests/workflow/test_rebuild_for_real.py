@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ethos.work import read_work
+from ethos.work import calls_by_stage
 from tests.conftest import Checkout, results_by_content
 from tests.workflow.test_rebuild import (
     another_judge,
@@ -42,11 +42,8 @@ def cost(checkout: Checkout) -> Cost:
     """All that the engine and the trainers counted in a checkout's store."""
     calls: Counter[str] = Counter()
     trainings: Counter[str] = Counter()
-    for work in read_work(checkout.folder / "store"):
-        if work.kind.endswith("training"):
-            trainings[work.stage] += work.calls
-        else:
-            calls[work.stage] += work.calls
+    for (stage, kind), count in calls_by_stage(checkout.folder / "store").items():
+        (trainings if kind.endswith("training") else calls)[stage] += count
     return Cost(calls, trainings)
 
 
