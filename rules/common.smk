@@ -161,6 +161,11 @@ def prompts_of(rule):
     return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
+def report_templates(wildcards):
+    """The page of the report and its sections."""
+    return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+
+
 def cells(*patterns):
     """The paths of every student, constitution and seed of the run."""
     return expand(

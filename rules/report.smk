@@ -32,7 +32,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
         ),
-        template="report/index.html.jinja",
+        templates=report_templates,
         style="report/style.css",
     output:
         page="results/{run}/report/index.html",
