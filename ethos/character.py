@@ -37,8 +37,13 @@ def score_in_and_out(
     return list(zip(scores[: len(rows)], scores[len(rows) :], strict=True))
 
 
-def cues_per_hundred_words(response: str, cues: Sequence[str]) -> float:
-    """The constitution's cues in a response, per hundred words; whole words, case and line breaks ignored; 0 for an empty response."""
+def cues_per_hundred_words(response: str, cues: Sequence[str]) -> float | None:
+    """The constitution's cues in a response, per hundred words; whole words, case and line breaks ignored.
+
+    0 for an empty response, None if there are no cues.
+    """
+    if not cues:
+        return None
     words = len(response.split())
     pattern = r"\b(?:" + "|".join(r"\s+".join(map(re.escape, cue.split())) for cue in cues) + r")\b"
     return 100 * len(re.findall(pattern, response, flags=re.IGNORECASE)) / words if words else 0.0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from ethos.errors import BadInput
 from ethos.folding import fold
 from ethos.yaml_file import YamlFile
 
@@ -27,11 +29,11 @@ class Trait(_Part):
 
 
 class Constitution(_Part):
-    """`cues`: words that a text in this character uses more often; a style measure that no stage trains on."""
+    """`cues`: words that a text in this character uses more often; a style measure that no stage trains on. None is fine."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     description: Text
-    cues: tuple[Text, ...] = Field(min_length=1)
+    cues: tuple[Text, ...] = ()
     traits: tuple[Trait, ...] = Field(min_length=1)
 
     def canonical(self) -> dict[str, Any]:
@@ -50,21 +52,36 @@ def load_constitution(path: str | Path) -> Constitution:
     """
     file = YamlFile(path)
     constitution: Constitution = file.parse(Constitution)
+    for error in _contradictions(constitution, file):
+        raise error
+    return constitution
+
+
+def errors_in(path: str | Path) -> list[BadInput]:
+    """All for which a file is not a usable constitution, in the order of its lines; none if it is."""
+    try:
+        file = YamlFile(path)
+    except BadInput as error:
+        return [error]
+    return file.errors(Constitution) or list(_contradictions(file.parse(Constitution), file))
+
+
+def _contradictions(constitution: Constitution, file: YamlFile) -> Iterator[BadInput]:
+    """What is wrong though each field by itself is right."""
     if constitution.name != file.path.stem:
-        raise file.error(f"is {constitution.name!r} in a file named {file.path.name!r}; make them equal", ["name"])
+        yield file.error(f"is {constitution.name!r} in a file named {file.path.name!r}; make them equal", ["name"])
     ids: dict[str, int] = {}
     questions: dict[str, str] = {}
     for number, trait in enumerate(constitution.traits):
         if trait.id in ids:
-            raise file.error(
+            yield file.error(
                 f"{trait.id!r} is already the id of trait {ids[trait.id] + 1}; rename one", ["traits", number, "id"]
             )
         ids[trait.id] = number
         for place, question in enumerate(trait.questions):
             folded = fold(question)
             if folded in questions:
-                raise file.error(
+                yield file.error(
                     f"asked already under {questions[folded]!r}; keep one", ["traits", number, "questions", place]
                 )
             questions[folded] = trait.id
-    return constitution

@@ -48,7 +48,7 @@ def new_command(name: str) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, callback=_name, help="The constitution's name.")
 @click.option("--description", help="A sentence for people.  [default: says where it came from]")
-@click.option("--cue", "cues", multiple=True, required=True, help="A word that this character uses more; repeat it.")
+@click.option("--cue", "cues", multiple=True, help="A word that this character uses more; repeat it.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="[default: constitutions/NAME.yaml]")
 @click.option("--force", is_flag=True, help="Overwrite the output.")
 def import_command(

@@ -45,7 +45,7 @@ def constitution_text(constitution: Constitution, written: Mapping[str, int]) ->
     head = {
         "name": constitution.name,
         "description": _Prose(constitution.description),
-        "cues": [*map(_Prose, constitution.cues)],
+        **({"cues": [*map(_Prose, constitution.cues)]} if constitution.cues else {}),
     }
     parts = [_yaml(head), "traits:\n"]
     for trait in constitution.traits:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ethos.constitution import Constitution, load_constitution
+from ethos.constitution import Constitution, errors_in, load_constitution
 from ethos.errors import BadInput
 from ethos.weaknesses import CHECKS
 from ethos.yaml_file import YamlFile
 
 
 class Findings(NamedTuple):
-    """errors: a line for each file that can't be used. lines: one for each finding, by file and line. counts: by kind."""
+    """errors: a line for each reason for which a file can't be used. lines: one for each finding, by file and line. counts: by kind."""
 
     errors: list[str]
     lines: list[str]
@@ -29,10 +29,10 @@ def lint(paths: Sequence[Path]) -> Findings:
     findings = Findings([], [], Counter())
     sound: dict[Path, Constitution] = {}
     for path in paths:
-        try:
+        if errors := errors_in(path):
+            findings.errors.extend(map(str, errors))
+        else:
             sound[path] = load_constitution(path)
-        except BadInput as error:
-            findings.errors.append(str(error))
     given = {path.resolve() for path in paths}
     folders = dict.fromkeys(path.parent for path in sound)
     beside = {

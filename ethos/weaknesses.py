@@ -125,6 +125,8 @@ def _cues_given_twice(constitution: Constitution, others: Others) -> Found:
 
 
 def _too_few(constitution: Constitution, others: Others) -> Found:
+    if not constitution.cues:
+        yield ("name",), "has no cues, so nothing that no stage trains on measures it; name thirty words it uses more"
     if (count := len(constitution.traits)) < _ENOUGH_TRAITS:
         yield ("traits",), f"{_some(count, 'trait')} may be few; about ten make a character that holds across subjects"
     for number, trait in enumerate(constitution.traits):

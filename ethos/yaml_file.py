@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,22 @@ class YamlFile:
         """Validate against a pydantic model; the first error becomes the one line."""
         return parse_value(model, self.value, self.error)
 
+    def errors(self, model: type[BaseModel]) -> list[BadInput]:
+        """All errors of validation, by line; none if the file is right."""
+        try:
+            model.model_validate(self.value)
+        except ValidationError as error:
+            problems = [_problem(model, found) for found in error.errors(include_url=False)]
+            problems.sort(key=lambda problem: self.line_of(problem[1]))
+            # A list whose items are wrong is said to be too short as well; the items say more.
+            deeper = [tuple(place) for _, place in problems]
+            return [
+                self.error(message, place)
+                for message, place in problems
+                if not any(len(other) > len(place) and other[: len(place)] == tuple(place) for other in deeper)
+            ]
+        return []
+
 
 def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
     """Validate a value; `error_at(message, location)` makes the error (default: names the field alone).
@@ -110,17 +126,22 @@ def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
     except ValidationError as error:
         errors = error.errors(include_url=False)
         first = next((found for found in errors if found["type"] == "extra_forbidden"), errors[0])
-        location = [step for step in first["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, FieldError):
-            location += cause.location
-        if first["type"] == "extra_forbidden":
-            known = _known_fields(model, location[:-1])
-            near = get_close_matches(str(location[-1]), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-            raise error_at(f"unknown key; {hint}", location) from None
-        message = first["msg"].removeprefix("Value error, ")
-        raise error_at(message[0].lower() + message[1:], location) from None
+        raise error_at(*_problem(model, first)) from None
+
+
+def _problem(model: type[BaseModel], found: Mapping[str, Any]) -> tuple[str, list[str | int]]:
+    """What is wrong and where, from an error of pydantic's."""
+    location = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+    cause = found.get("ctx", {}).get("error")
+    if isinstance(cause, FieldError):
+        location += cause.location
+    if found["type"] == "extra_forbidden":
+        known = _known_fields(model, location[:-1])
+        near = get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return f"unknown key; {hint}", location
+    message = found["msg"].removeprefix("Value error, ")
+    return message[0].lower() + message[1:], location
 
 
 def _known_fields(model: Any, location: Sequence[str | int]) -> list[str]:

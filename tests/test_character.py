@@ -57,6 +57,10 @@ def test_cues_are_whole_words_in_any_case_per_hundred_words(response, cues, rate
     assert cues_per_hundred_words(response, cues) == pytest.approx(rate)
 
 
+def test_without_cues_there_is_no_rate():
+    assert cues_per_hundred_words("The moon is out.", []) is None
+
+
 class Scorer:
     """Stands in for the model: its log-probability tells what it was sent."""
 

@@ -149,7 +149,7 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
             id="question twice",
         ),
         pytest.param("    text: I listen first.", "    id: hears", 11, "id: is given twice", id="key twice"),
-        pytest.param("cues: [gently]", "cues: []", 3, "cues: ", id="no cues"),
+        pytest.param("cues: [gently]", "cues: [' ']", 3, "cues.0: ", id="an empty cue"),
         pytest.param("text: I take my time.", 'text: "  "', 6, "traits.0.text: ", id="empty text"),
         pytest.param("text: I take my time.", "text: {{ mood }}", 6, "", id="braces without quotes"),
         pytest.param("text: I take my time.", "text: 2024-13-45", 6, "", id="a date that is none"),

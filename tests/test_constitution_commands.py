@@ -130,8 +130,10 @@ def test_lint_tells_every_error_and_ends_with_1():
     assert outcome.exit_code == 1
     assert outcome.output.splitlines() == [
         "constitutions/a.yaml:1: description: field required",
+        "constitutions/a.yaml:1: traits: field required",
         "constitutions/b.yaml:1: description: field required",
-        "2 files, 2 errors, 0 findings",
+        "constitutions/b.yaml:1: traits: field required",
+        "2 files, 4 errors, 0 findings",
     ]
 
 

@@ -93,6 +93,13 @@ def test_what_an_empty_response_has_not_is_null_and_not_zero():
     assert null == {"likelihood_ratio", "log_perplexity", "repetition", "distinct_2"}
 
 
+def test_without_cues_there_is_no_cue_rate_and_no_comparison_of_it():
+    bare = CONSTITUTION.model_copy(update={"cues": ()})
+    rows = measure_samples([sample("base", "hush")], bare, Model(), [0.5], "trait")
+    assert [row["value"] for row in rows if row["metric"] == "cue_rate"] == [None]
+    assert "cue_rate" not in {row["metric"] for row in compare_arms(rows, INTERVALS, 0)}
+
+
 def measures(
     arm: str, values: dict[tuple[str, str], list[float | None]], metric: str = "likelihood_ratio"
 ) -> list[dict]:

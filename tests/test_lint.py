@@ -121,14 +121,25 @@ def test_short_lists_are_told(tmp_path):
     ]
 
 
+def test_a_constitution_without_cues_is_told(tmp_path):
+    path = write(tmp_path, {**yaml.safe_load(EXAMPLE), "cues": []})
+    assert f"{path}:1: name: has no cues, so nothing that no stage trains on measures it" in lint([path]).lines[0]
+
+
 def test_every_file_that_cannot_be_used_is_told_and_the_others_are_checked(tmp_path):
-    (tmp_path / "a.yaml").write_text("name: a\n")
+    (tmp_path / "a.yaml").write_text("name: a\ntraits:\n  - {id: One}\n  - {id: two, txt: I wait.}\ndescription: 3\n")
     (tmp_path / "b.yaml").write_text("name: [\n")
     findings = lint([tmp_path / "a.yaml", tmp_path / "b.yaml", bard(tmp_path, ("cue", "HARK")), tmp_path / "gone.yaml"])
-    assert [re.sub(r"^.*/(\w+\.yaml(:\d+)?: ).*", r"\1", error) for error in findings.errors] == [
-        "a.yaml:1: ",
-        "b.yaml:2: ",
-        "gone.yaml: ",
+    assert [re.sub(r"^.*/(\w+\.yaml(:\d+)?: [\w.]*).*", r"\1", error) for error in findings.errors] == [
+        "a.yaml:3: traits.0.id",
+        "a.yaml:3: traits.0.text",
+        "a.yaml:3: traits.0.questions",
+        "a.yaml:4: traits.1.text",
+        "a.yaml:4: traits.1.questions",
+        "a.yaml:4: traits.1.txt",
+        "a.yaml:5: description",
+        "b.yaml:2: broken",
+        "gone.yaml: does",
     ]
     assert findings.counts.total() == 2
 

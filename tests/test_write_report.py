@@ -12,7 +12,7 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.run_results import read_cells
-from ethos.tables import METRICS
+from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import choose_examples, metrics_csv
 from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
 
@@ -190,6 +190,15 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
         7 * 14 + 25 + 5 * len(WORDS)
     )
+
+
+def test_without_cues_the_report_says_that_it_cannot_tell(tmp_path):
+    build_run(tmp_path / "results", fake_settings())
+    path = tmp_path / "results/smollm2/poeticism/seed0/evaluations/character.parquet"
+    rows = [row for row in read_table(path, METRICS).to_pylist() if row["metric"] != "cue_rate"]
+    write_table(path, table_from(rows, METRICS))
+    page = write_report(tmp_path, fake_settings()).read_text()
+    assert page.count('<span class="badge cannot-tell">cannot tell</span>') == 2 * 2  # two questions of two arms
 
 
 def test_settings_are_shown_resolved(page):
