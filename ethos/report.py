@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -52,6 +54,17 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> str:
+    """Rows as CSV; equal rows give equal bytes, floats read back exactly, and None is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(names)
+    for row in rows:
+        values = [row[name] for name in names]
+        writer.writerow(["" if v is None else repr(v) if isinstance(v, float) else v for v in values])
+    return text.getvalue()
 
 
 def settings_as_yaml(settings: Settings) -> str:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from ethos.errors import BadInput
 from ethos.files import read_json
 from ethos.settings import Settings
-from ethos.tables import METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, read_table
+from ethos.tables import METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -32,9 +34,8 @@ class SeedResults:
 
 @dataclass(frozen=True)
 class CellResults:
-    """One student with one constitution. questions: rows of tables.QUESTIONS; the other fields are counts.
-
-    cut_off: responses that reached their token limit, by who wrote them (teacher, in_character, plain).
+    """One student with one constitution. questions, responses, teacher_responses, scores and pairs: rows of
+    tables.QUESTIONS, RESPONSES, RESPONSES, RANKINGS and PAIRS; the other fields are counts.
     """
 
     student: str
@@ -43,9 +44,19 @@ class CellResults:
     question_counts: Row
     teacher_counts: Row
     response_counts: Row
-    cut_off: dict[str, int]
     rankings: Row
+    responses: list[Row]
+    teacher_responses: list[Row]
+    scores: list[Row]
+    pairs: list[Row]
     seeds: list[SeedResults]
+
+    @property
+    def cut_off(self) -> Counter[str]:
+        """Responses that reached their token limit, by who wrote them (teacher, in_character, plain)."""
+        written = [("teacher", row) for row in self.teacher_responses]
+        written += [(row["author"], row) for row in self.responses]
+        return Counter(author for author, row in written if row["finish_reason"] == "length")
 
     @property
     def traits(self) -> list[str]:
@@ -65,45 +76,38 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
 
 def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[int]) -> CellResults:
     folder = results / student / constitution
-    cut_off = Counter({"teacher": 0, "in_character": 0, "plain": 0})
-    for path, author in (
-        (results / "teacher" / f"{constitution}.parquet", "teacher"),
-        (folder / "responses.parquet", None),
-    ):
-        for row in read_table(_present(path), RESPONSES).select(["author", "finish_reason"]).to_pylist():
-            cut_off[author or row["author"]] += row["finish_reason"] == "length"
     return CellResults(
         student,
         constitution,
-        read_table(_present(results / "questions" / f"{constitution}.parquet"), QUESTIONS).to_pylist(),
+        _rows(results / "questions" / f"{constitution}.parquet", QUESTIONS),
         read_json(_present(results / "questions" / f"{constitution}.json")),
         read_json(_present(results / "teacher" / f"{constitution}.json")),
         read_json(_present(folder / "responses.json")),
-        dict(cut_off),
         read_json(_present(folder / "rankings.json")),
+        _rows(folder / "responses.parquet", RESPONSES),
+        _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
+        _rows(folder / "rankings.parquet", RANKINGS),
+        _rows(folder / "pairs.parquet", PAIRS),
         [_read_seed(folder / f"seed{seed}", seed) for seed in seeds],
     )
 
 
 def _read_seed(folder: Path, seed: int) -> SeedResults:
     evaluations = folder / "evaluations"
-    metrics = [
-        row
-        for name in ("character", "preferences")
-        for row in read_table(_present(evaluations / f"{name}.parquet"), METRICS).to_pylist()
-    ]
+    metrics = [row for name in ("character", "preferences") for row in _rows(evaluations / f"{name}.parquet", METRICS)]
     return SeedResults(
         seed,
         metrics,
-        read_table(_present(evaluations / "samples.parquet"), SAMPLES).to_pylist(),
+        _rows(evaluations / "samples.parquet", SAMPLES),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
-        {
-            name: read_table(_present(folder / name / "pairs.parquet"), PAIRS).num_rows
-            for name in ("aligned", "shuffled", "distilled")
-        },
+        {name: len(_rows(folder / name / "pairs.parquet", PAIRS)) for name in ("aligned", "shuffled", "distilled")},
         read_json(_present(folder / "preference_model" / "accuracy.json")),
         read_json(_present(folder / "introspection.json")),
     )
+
+
+def _rows(path: Path, schema: pa.Schema) -> list[Row]:
+    return read_table(_present(path), schema).to_pylist()
 
 
 def _present(path: Path) -> Path:

@@ -86,6 +86,7 @@ class Report(Section):
         None, description="The constitution the headline is about; the first one if not given."
     )
     examples: int = Field(6, ge=1, description="Held-out questions shown with all arms side by side.")
+    worst_questions: int = Field(12, ge=1, description="Questions shown in the section on data quality, worst first.")
     max_perplexity_ratio: float = Field(
         2.5,
         gt=1,

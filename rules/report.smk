@@ -13,7 +13,9 @@ rule write_report:
         responses=cells(
             "results/{run}/{student}/{constitution}/responses.parquet",
             "results/{run}/{student}/{constitution}/responses.json",
+            "results/{run}/{student}/{constitution}/rankings.parquet",
             "results/{run}/{student}/{constitution}/rankings.json",
+            "results/{run}/{student}/{constitution}/pairs.parquet",
         ),
         trainings=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
@@ -37,6 +39,7 @@ rule write_report:
     output:
         page="results/{run}/report/index.html",
         metrics="results/{run}/report/metrics.csv",
+        questions="results/{run}/report/questions.csv",
     log:
         "logs/{run}/write_report.log",
     benchmark:
@@ -49,5 +52,5 @@ rule write_report:
     shell:
         "python scripts/write_report.py"
         " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks"
-        " --page {output.page:q} --metrics {output.metrics:q}"
+        " --page {output.page:q} --metrics {output.metrics:q} --questions {output.questions:q}"
         " 2> >(tee {log:q} >&2)"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ import click
 from markupsafe import Markup
 
 from ethos.arms import ARMS
+from ethos.data_quality import QUESTION_FIELDS, as_row, question_quality, trait_quality
 from ethos.figures import (
     COLOURS,
     curves_figure,
@@ -23,7 +22,7 @@ from ethos.figures import (
     traits_figure,
 )
 from ethos.files import whole_file
-from ethos.report import render_page, settings_as_yaml, versions
+from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
@@ -37,20 +36,20 @@ _SORTED_BY = ("run", "student", "constitution", "seed", "evaluation", "metric", 
 
 
 def metrics_csv(cells: Sequence[CellResults]) -> str:
-    """All rows of tables.METRICS, sorted; equal numbers give equal bytes, and floats read back exactly."""
+    """All rows of tables.METRICS, sorted."""
     rows = [row for cell in cells for seed in cell.seeds for row in seed.metrics]
     rows.sort(key=lambda row: tuple("" if row[name] is None else row[name] for name in _SORTED_BY))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(METRICS.names)
-    for row in rows:
-        writer.writerow(
-            [
-                "" if row[name] is None else repr(row[name]) if isinstance(row[name], float) else row[name]
-                for name in METRICS.names
-            ]
-        )
-    return text.getvalue()
+    return csv_text(rows, METRICS.names)
+
+
+def questions_csv(cells: Sequence[CellResults]) -> str:
+    """The quality of every question, worst first in each student and constitution."""
+    rows = [
+        {"student": cell.student, "constitution": cell.constitution, **as_row(quality)}
+        for cell in cells
+        for quality in question_quality(cell)
+    ]
+    return csv_text(rows, ("student", "constitution", *QUESTION_FIELDS))
 
 
 def choose_examples(cell: CellResults, seed: SeedResults, most: int) -> list[dict[str, Any]]:
@@ -128,7 +127,18 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         "held_out": sum(row["split"] == "held_out" for row in cell.questions),
         "unused": dict(sorted(unused.items())),
         "seeds": [seed_values(cell, seed, arms, settings) for seed in cell.seeds],
+        "quality": quality_values(cell, settings),
         "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
+    }
+
+
+def quality_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
+    """Traits and the worst questions, worst first; the traits' effects are the first seed's."""
+    questions = question_quality(cell)
+    return {
+        "traits": trait_quality(cell, questions, cell.seeds[0].metrics),
+        "questions": questions[: settings.report.worst_questions],
+        "with_problems": sum(bool(quality.problems) for quality in questions),
     }
 
 
@@ -189,13 +199,15 @@ def write_page(
     "--page", type=WRITABLE, required=True, help="Written: the report, HTML; figures/*.svg are written beside it."
 )
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: every number of the evaluations, CSV.")
-def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metrics: Path) -> None:
+@click.option("--questions", type=WRITABLE, required=True, help="Written: the quality of every question, CSV.")
+def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metrics: Path, questions: Path) -> None:
     """Write a run's report: one self-contained page, its figures, and every number in one table."""
     cells = read_cells(results, settings)
     figures = draw_figures(cells)
     for name, (svg, _) in figures.items():
         _write(page.parent / "figures" / f"{name}.svg", svg)
     _write(metrics, metrics_csv(cells))
+    _write(questions, questions_csv(cells))
     # An earlier report's own time would be in the way.
     stages = [stage for stage in stage_times(benchmarks, settings.run) if stage.rule != "write_report"]
     _write(page, write_page(cells, settings, stages, figures))

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ethos.arms import ARMS
 from ethos.files import write_json
 from ethos.settings import Settings
-from ethos.tables import METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, table_from, write_table
+from ethos.tables import METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
@@ -171,6 +171,18 @@ def _build_cell(
     write_json(
         folder / "responses.json", {"in_character": {"kept": 355, "cut_off": 4, "unfinished": 1}, "plain": {"kept": 89}}
     )
+    ranked = [
+        {"question_id": row["question_id"], "author": author, "sample": 0, "score": score, "rank": rank}
+        for row in asked
+        for author, score, rank in (("in_character", 0.25, 1), ("plain", -0.5, 2))
+    ]
+    write_table(folder / "rankings.parquet", table_from(ranked, RANKINGS))
+    preferred = [
+        {name: row[name] for name in ("question_id", "trait", "question", "split")}
+        | {"chosen": "Rain.", "rejected": "Water.", "margin": 0.75}
+        for row in asked
+    ]
+    write_table(folder / "pairs.parquet", table_from(preferred, PAIRS))
     write_json(
         folder / "rankings.json",
         {"method": "likelihood_ratio", "questions": 89, "preference_pairs": 178, "scored": 355},
@@ -234,6 +246,7 @@ def write_report(tmp_path: Path, settings: Settings, place: str = "report") -> P
         "--metrics",
         metrics,
     ]
+    arguments += ["--questions", page.parent / "questions.csv"]
     outcome = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     assert outcome.exit_code == 0, outcome.output
     return page
