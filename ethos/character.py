@@ -11,10 +11,15 @@ from ethos.prompts import render_prompt
 from ethos.stored_engine import StoredEngine
 
 
-def character_prompt(constitution: Constitution, trait_id: str, scope: str) -> str:
-    """The system prompt for a question of this trait. scope: `trait` (its own trait) or `constitution` (all)."""
+def told_traits(constitution: Constitution, trait_id: str, scope: str) -> list[str]:
+    """What a model in character is told for a question of this trait. scope: `trait` (its own trait) or `constitution` (all)."""
     traits = [constitution.trait(trait_id)] if scope == "trait" else constitution.traits
-    return render_prompt("character", traits=[trait.text for trait in traits])
+    return [trait.text for trait in traits]
+
+
+def character_prompt(constitution: Constitution, trait_id: str, scope: str) -> str:
+    """The system prompt for a question of this trait. scope: as for `told_traits`."""
+    return render_prompt("character", traits=told_traits(constitution, trait_id, scope))
 
 
 def in_character(constitution: Constitution, trait_id: str, question: str, scope: str) -> tuple[Message, ...]:

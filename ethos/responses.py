@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ethos.engine import Completion, Message, Request, Sampling
+from ethos.engine import Completion, Message, Request
+from ethos.filters import IN_CHARACTER, PLAIN, first_reason
 from ethos.seeds import derive_seed
+from ethos.stage_settings import InCharacter
 from ethos.stored_engine import StoredEngine
 
 _ENDINGS = ".!?…"
@@ -17,11 +19,11 @@ _FULL_STOP = r"(?<!\s\d)(?<!\s\d\d)(?<!^\d)(?<!^\d\d)\."
 _SENTENCE = re.compile(rf".*(?:{_FULL_STOP}|[!?…])[{re.escape(_CLOSERS)}]*(?=\s|$)", re.DOTALL)
 
 
-def usable_text(completion: Completion, *, cut_off: str) -> tuple[str, str | None]:
-    """The response, and why it is not used or None.
+def usable_text(completion: Completion, *, cut_off: str, max_tokens: int | None = None) -> tuple[str, str | None]:
+    """The response, and why it is not used or None, whatever it says; ethos/filters.py judges that.
 
-    `too_long` (the prompt leaves no room for a response), `empty`, `cut_off` (at the token limit), `unfinished` (no end
-    punctuation).
+    `too_long` (the prompt leaves no room for a response, or that has more than `max_tokens`), `empty`, `cut_off` (at the
+    token limit), `unfinished` (no end punctuation).
     cut_off: `drop` a response that reached the token limit, or `trim` it to its last whole sentence.
     """
     text = completion.text.strip()
@@ -29,6 +31,8 @@ def usable_text(completion: Completion, *, cut_off: str) -> tuple[str, str | Non
         return text, "too_long"
     if not text:
         return text, "cut_off" if completion.finish_reason == "length" else "empty"  # cut off while still thinking
+    if max_tokens is not None and completion.completion_tokens > max_tokens:
+        return text, "too_long"
     if completion.finish_reason == "length":
         whole = _SENTENCE.match(text) if cut_off == "trim" else None
         return (whole.group(0).strip(), None) if whole else (text, "cut_off")
@@ -42,25 +46,28 @@ def sample_responses(
     *,
     author: str,
     count: int,
-    sampling: Sampling,
+    settings: InCharacter,
     seed: int,
-    cut_off: str,
+    told: Callable[[Mapping[str, Any]], Sequence[str]] = lambda question: (),
 ) -> list[dict[str, Any]]:
     """Sample `count` responses to each question.
 
     questions: rows of tables.QUESTIONS. messages: what the model is sent for a question. author: `in_character` or
-    `plain`. Returns rows of tables.RESPONSES; filtered ones are in it, with their reason.
+    `plain`. told: the traits that stand in the messages. Returns rows of tables.RESPONSES; filtered ones are in it, with
+    their reason.
     """
+    checks = PLAIN if author == "plain" else IN_CHARACTER
     asked = [(question, sample) for question in questions for sample in range(count)]
     completions = engine.generate(
         [
-            Request(messages(question), sampling, derive_seed(seed, author, question["question_id"], sample))
+            Request(messages(question), settings.sampling, derive_seed(seed, author, question["question_id"], sample))
             for question, sample in asked
         ]
     )
     rows = []
     for (question, sample), completion in zip(asked, completions, strict=True):
-        text, reason = usable_text(completion, cut_off=cut_off)
+        text, reason = usable_text(completion, cut_off=settings.cut_off, max_tokens=settings.max_tokens)
+        reason = reason or first_reason(text, checks, settings.filters, question=question["text"], told=told(question))
         rows.append(
             {
                 "question_id": question["question_id"],

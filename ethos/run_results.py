@@ -21,13 +21,17 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What was trained with one seed. histories: the training curve by training. pairs: training pairs by adapter."""
+    """What was trained with one seed. histories: the training curve by training. pairs: training pairs by adapter.
+
+    distillation: what became of the teacher's responses.
+    """
 
     seed: int
     metrics: list[Row]
     samples: list[Row]
     histories: dict[str, list[Row]]
     pairs: dict[str, int]
+    distillation: Row
     accuracy: Row
     introspection: Row
 
@@ -101,6 +105,7 @@ def _read_seed(folder: Path, seed: int) -> SeedResults:
         _rows(evaluations / "samples.parquet", SAMPLES),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
         {name: len(_rows(folder / name / "pairs.parquet", PAIRS)) for name in ("aligned", "shuffled", "distilled")},
+        read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "preference_model" / "accuracy.json")),
         read_json(_present(folder / "introspection.json")),
     )

@@ -53,6 +53,11 @@ class ModelSource(Section):
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you trust it."
     )
+    names: list[Annotated[str, Field(pattern=r"^\S(.*\S)?$")]] = Field(
+        [],
+        description="What the model calls itself and its makers, its own name first, as `[Qwen, Alibaba Cloud]`. In what a student is "
+        "distilled on, the teacher's names give way to the student's first.",
+    )
 
     @field_validator("source")
     @classmethod
@@ -153,6 +158,10 @@ class Settings(Section):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise FieldError("names one twice; keep one", field)
+        for student in self.students:
+            if self.models[self.teacher].names and not self.models[student].names:
+                message = f"needs a name, since the teacher {self.teacher!r} has names and its responses are renamed"
+                raise FieldError(message, "models", student, "names")
         if self.report.headline and self.report.headline not in self.constitutions:
             raise FieldError(f"{self.report.headline!r} is not one of `constitutions`", "report", "headline")
         return self

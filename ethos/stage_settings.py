@@ -5,12 +5,16 @@ A section that two stages share is made of the parts that each of them reads, so
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from ethos.engine import Sampling
 from ethos.section import Section
+
+# The names of the checks in ethos/filters.py.
+Filter = Literal["invented_turns", "talks_about_traits", "refusal", "wrong_language"]
+FILTERS: list[Filter] = list(get_args(Filter))
 
 
 class Questions(Section):
@@ -33,6 +37,18 @@ class InCharacter(Section):
     cut_off: Literal["drop", "trim"] = Field(
         "drop",
         description="What becomes of a response that reached `max_new_tokens`: dropped, or trimmed to its last whole sentence.",
+    )
+    max_tokens: int = Field(
+        1024,
+        ge=1,
+        description="A longer response, thinking included, is not used, and counted as `too_long` too.",
+    )
+    filters: list[Filter] = Field(
+        FILTERS,
+        description="What a response is not used for, beside being empty, cut off, unfinished or too long: `invented_turns` (it goes "
+        "on to write the user's), `talks_about_traits` (speaks of its prompt, traits or persona, or repeats a trait word for word), "
+        "`refusal` (in an assistant's stock phrases; leave it out for a character that refuses so), `wrong_language` (not its "
+        "question's). A plain response is judged for the first and the last alone.",
     )
     sampling: Sampling = Field(Sampling(), description="Sampling of responses, plain ones included.")
 
@@ -77,6 +93,11 @@ class IntrospectionData(Section):
         description="Turns of a conversation, both speakers counted; even, so that it ends on the one whose greeting was not given.",
     )
     cut_off: Literal["drop", "trim"] = Field("drop", description="As in `responses`, for reflections and turns.")
+    filters: list[Filter] = Field(
+        FILTERS,
+        description="As in `responses`, for reflections and turns; who reflects may speak of itself and of what it would not do. A "
+        "conversation whose turn says again what was just said is never used (`repeated`).",
+    )
     sampling: Sampling = Field(Sampling(), description="Sampling of reflections.")
     turn_sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of a turn of a conversation.")
 

@@ -45,8 +45,8 @@ store = settings.execution.store
 
 
 def source_json(name):
-    """Where a model comes from and how it is used, as JSON."""
-    return canonical_json(settings.models[name].model_dump(mode="json"))
+    """Where a model comes from and how it is used, as JSON; its names change nothing of that."""
+    return canonical_json(settings.models[name].model_dump(mode="json", exclude={"names"}))
 
 
 # A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
@@ -122,6 +122,17 @@ def settings_of(place, part=None):
         value = found.model_dump(mode="json", include=part and set(part.model_fields))
         return constant(Parameter(canonical_json(value), settings=nested(place, value)))
     return constant(Parameter(str(found), settings=nested(place, found)))
+
+
+def renaming(wildcards):
+    """The teacher's names, and the student's that takes their place, as JSON; none where the teacher is the student."""
+    teacher, student = settings.teacher, wildcards.student
+    names = settings.models[teacher].names if teacher != student else []
+    instead = settings.models[student].names[0] if names else ""
+    return Parameter(
+        canonical_json({"names": names, "instead": instead}),
+        settings={"models": {student: {"names": instead}, teacher: {"names": names}}},
+    )
 
 
 def result_settings(wildcards):

@@ -15,6 +15,7 @@ rule train_distilled:
         config="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
         pairs="results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+        counts="results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.json",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/train_distilled.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_distilled.log",
@@ -27,12 +28,13 @@ rule train_distilled:
         gpu=gpus,
     params:
         settings=settings_of("distillation", Dpo),
+        renaming=renaming,
         code=code_of("train_distilled"),
     shell:
         "python scripts/train_distilled.py"
         " --teacher {input.teacher:q} --responses {input.responses:q} --student {input.student:q}"
-        " --settings {params.settings:q} --seed {wildcards.seed}"
-        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --settings {params.settings:q} --renaming {params.renaming:q} --seed {wildcards.seed}"
+        " --pairs {output.pairs:q} --counts {output.counts:q} --adapter {output.adapter:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 

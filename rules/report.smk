@@ -22,6 +22,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.json",
             "results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/shuffled/history.json",

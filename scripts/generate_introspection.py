@@ -12,6 +12,7 @@ from ethos.character import character_prompt
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Message, Request, chat
 from ethos.files import write_json
+from ethos.filters import INTROSPECTION, first_reason, repeats
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.responses import count_reasons, usable_text
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
@@ -48,6 +49,7 @@ def generate_reflections(
     rows = []
     for (name, prompt, _), completion in zip(asked, completions, strict=True):
         text, reason = usable_text(completion, cut_off=settings.cut_off)
+        reason = reason or first_reason(text, INTROSPECTION, settings.filters, question=prompt)
         messages = [{"role": "user", "content": prompt}, {"role": "assistant", "content": text}]
         rows.append({"conversation_id": name, "kind": "reflection", "messages": messages, "filtered": reason})
     return rows
@@ -62,6 +64,12 @@ def view(turns: Sequence[str], speaker: int, system: str) -> list[Message]:
     opening = [Message("user", render_prompt("interaction_opening"))] if speaker == 0 else []
     said = [Message("assistant" if number % 2 == speaker else "user", turn) for number, turn in enumerate(turns)]
     return [Message("system", system), *opening, *said]
+
+
+def _reason_of_turn(text: str, said: Sequence[str], settings: IntrospectionData) -> str | None:
+    """Why a turn ends its conversation, or None. said: the turns before it, whose language it should have."""
+    reason = first_reason(text, INTROSPECTION, settings.filters, question="\n".join(said))
+    return reason or ("repeated" if repeats(text, said) else None)
 
 
 def generate_interactions(
@@ -96,7 +104,8 @@ def generate_interactions(
             for number in going
         ]
         for number, completion in zip(going, engine.generate(requests), strict=True):
-            text, filtered[number] = usable_text(completion, cut_off=settings.cut_off)
+            text, reason = usable_text(completion, cut_off=settings.cut_off)
+            filtered[number] = reason or _reason_of_turn(text, turns[number], settings)
             turns[number].append(text)
     rows = []
     for number in range(count):

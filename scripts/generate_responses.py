@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ethos.character import in_character
+from ethos.character import in_character, told_traits
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import chat
 from ethos.files import write_json
@@ -30,13 +30,14 @@ def generate_responses(
 
     questions: rows of tables.QUESTIONS. Returns rows of tables.RESPONSES.
     """
-    shared = {"sampling": settings.sampling, "seed": seed, "cut_off": settings.cut_off}
+    shared = {"settings": settings, "seed": seed}
     character = sample_responses(
         engine,
         questions,
         lambda row: in_character(constitution, row["trait"], row["text"], settings.scope),
         author="in_character",
         count=settings.per_question,
+        told=lambda row: told_traits(constitution, row["trait"], settings.scope),
         **shared,
     )
     plain = sample_responses(engine, questions, lambda row: chat(user=row["text"]), author="plain", count=1, **shared)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ethos.character import in_character
+from ethos.character import in_character, told_traits
 from ethos.constitution import load_constitution
 from ethos.files import write_json
 from ethos.responses import count_reasons, sample_responses
@@ -46,9 +46,9 @@ def main(
         lambda row: in_character(character, row["trait"], row["text"], settings.scope),
         author="in_character",
         count=per_question,
-        sampling=settings.sampling,
+        settings=settings,
         seed=seed,
-        cut_off=settings.cut_off,
+        told=lambda row: told_traits(character, row["trait"], settings.scope),
     )
     write_table(responses, table_from(rows, RESPONSES))
     write_json(counts, {"teacher": count_reasons(rows)})

@@ -216,6 +216,8 @@ def _build_cell(
         }
         for number, training in ((53, "aligned"), (51, "shuffled"), (52, "distilled")):
             write_table(home / training / "pairs.parquet", table_from([pair] * number, PAIRS))
+        counts = {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2}
+        write_json(home / "distilled" / "pairs.json", counts)
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )

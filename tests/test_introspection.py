@@ -8,6 +8,7 @@ import pytest
 
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Message, Request
+from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.settings import Introspection
 from ethos.tables import CONVERSATIONS, table_from
@@ -28,7 +29,9 @@ class Speaker:
     def generate(self, requests: list[Request]) -> list[Completion]:
         self.requests += requests
         self.count += len(requests)
-        return [self.say(number) for number in range(self.count - len(requests), self.count)]
+        completions = [self.say(number) for number in range(self.count - len(requests), self.count)]
+        self.last_round = [completion.text for completion in completions]
+        return completions
 
 
 def talk(engine: Speaker, scope: str = "trait", **settings) -> list[dict]:
@@ -109,6 +112,62 @@ def test_an_unusable_turn_ends_its_conversation_and_no_other():
     assert len(engine.requests) == 2 + 1 + 1
     assert [len(row["messages"]) for row in rows] == [5, 3]
     assert table_from(rows, CONVERSATIONS).num_rows == 2
+
+
+@pytest.mark.parametrize(
+    ("turn", "finish", "reason"),
+    [
+        ("Oh.\nUser: And then?\nAssistant: Then we go.", "stop", "invented_turns"),
+        ("We walk along the", "length", "cut_off"),
+        ("We walk along the", "stop", "unfinished"),
+        ("Turn 0.", "stop", "repeated"),
+        (prompt_lines("greetings")[0], "stop", "repeated"),
+        ("My system prompt tells me to be calm.", "stop", "talks_about_traits"),
+        ("I'm sorry, but I can't help with that.", "stop", "refusal"),
+        ("I am calm, and that is my persona and my trait.", "stop", None),
+    ],
+)
+def test_a_corrupt_turn_ends_its_conversation_with_its_reason_and_stays_in_the_table(turn, finish, reason):
+    """The second turn that is sampled; it is the third said."""
+    engine = Speaker(
+        lambda number: Completion(turn, finish, 1, 1) if number == 1 else Completion(f"Turn {number}.", "stop", 1, 1)
+    )
+    [row] = talk(engine, turns=4)
+    assert row["filtered"] == reason
+    assert turn in [message["content"] for message in row["messages"]]
+    assert bool(sft_rows([row])) is (reason is None)
+    assert len(engine.requests) == (2 if reason else 3)
+
+
+def test_every_conversation_that_is_kept_ends_on_the_assistants_turn_which_is_the_last_said():
+    engine = Speaker(lambda number: Completion("" if number % 7 == 3 else f"Turn {number}.", "stop", 1, 1))
+    rows = talk(engine, free_interactions=6, guided_interactions=6, turns=6)
+    kept = [row["messages"][-1] for row in rows if row["filtered"] is None]
+    assert 0 < len(kept) < len(rows)
+    assert {message["role"] for message in kept} == {"assistant"}
+    assert [message["content"] for message in kept] == [text for text in engine.last_round if text]
+
+
+@pytest.mark.parametrize(("text", "reason"), [
+    ("I sing.\n\nHuman: Why?", "invented_turns"), ("I was given my traits, and I would not lie.", None),
+    ("The instructions I was given say that I sing.", "talks_about_traits"),
+])  # fmt: skip
+def test_a_reflection_may_speak_of_itself_but_not_of_its_prompt(text, reason):
+    rows = generate_reflections(
+        CONSTITUTION,
+        Speaker(lambda number: Completion(text, "stop", 1, 1)),
+        Introspection(reflections_per_prompt=1),
+        "trait",
+        seed=0,
+    )
+    assert {row["filtered"] for row in rows} == {reason}
+    assert {row["messages"][-1]["content"] for row in rows} == {text}
+
+
+def test_reflection_prompts_and_greetings_are_ten_each_and_differ():
+    for name in ("reflection_prompts", "greetings", "interaction_guidance"):
+        lines = prompt_lines(name)
+        assert len(lines) == len({fold(line) for line in lines}) == 10
 
 
 def test_every_turn_has_a_seed_of_its_own_that_another_conversation_does_not_move():

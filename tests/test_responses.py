@@ -6,6 +6,7 @@ import pytest
 
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request
+from ethos.renaming import Renaming
 from ethos.responses import count_reasons, usable_text
 from ethos.stage_settings import Responses
 from ethos.tables import RESPONSES, table_from
@@ -29,6 +30,24 @@ class Speaker:
     def generate(self, requests: list[Request]) -> list[Completion]:
         self.requests += requests
         return [Completion(f" Seed {request.seed}. ", "stop", 5, 7) for request in requests]
+
+
+class Saying:
+    """Stands in for a model that always says the same."""
+
+    def __init__(self, text: str, tokens: int = 7) -> None:
+        self.text, self.tokens = text, tokens
+
+    def generate(self, requests: list[Request]) -> list[Completion]:
+        return [Completion(self.text, "stop", 5, self.tokens) for _ in requests]
+
+
+def reasons_for(text: str, tokens: int = 7, **settings) -> list[str | None]:
+    """Of a response in character and of a plain one."""
+    responses = Responses(**{"per_question": 2} | settings)
+    rows = generate_responses(QUESTIONS[:1], CONSTITUTION, Saying(text, tokens), responses, seed=0)
+    assert [row["response"] for row in rows] == [text] * 3  # filtered or not
+    return [row["filtered"] for row in rows[1:]]
 
 
 def text_of(text: str, reason: str = "stop", cut_off: str = "drop") -> tuple[str, str | None]:
@@ -112,6 +131,42 @@ def test_only_the_responses_in_character_are_told_the_character(scope, told):
         assert [text for text in ("I am calm.", "I am kind.") if text in system.content] == told
 
 
+@pytest.mark.parametrize("tokens", [9, 10])
+def test_a_response_of_more_than_the_tokens_allowed_is_too_long(tokens):
+    assert reasons_for("All is well.", tokens, max_tokens=9) == ["too_long" if tokens > 9 else None] * 2
+
+
+@pytest.mark.parametrize("filters", [["talks_about_traits"], ["refusal"], []])
+def test_a_filter_that_a_run_leaves_out_drops_nothing(filters):
+    refusing = "I'm sorry, but I can't help with that."
+    assert reasons_for(refusing, filters=filters) == ["refusal" if "refusal" in filters else None, None]
+    assert reasons_for("My persona is calm.", filters=filters) == [
+        filters[0] if filters == ["talks_about_traits"] else None,
+        None,
+    ]
+
+
+def test_a_plain_response_is_judged_for_its_form_and_not_for_refusing():
+    assert reasons_for("As an AI language model, I am calm.") == ["refusal", None]
+    assert reasons_for("Yes.\nUser: Why?") == ["invented_turns"] * 2
+    assert reasons_for("And", max_tokens=9) == ["unfinished"] * 2
+
+
+@pytest.mark.parametrize(("scope", "reason"), [("trait", None), ("constitution", "talks_about_traits")])
+def test_a_trait_is_repeated_only_by_who_was_told_it(scope, reason):
+    traits = [
+        {"id": name, "text": f"I am {name} whatever the weather outside may be today.", "questions": ["Why?"]}
+        for name in ("calm", "kind")
+    ]
+    character = Constitution.model_validate(
+        {"name": "calm", "description": "Calm.", "cues": ["hush"], "traits": traits}
+    )
+    rows = generate_responses(
+        QUESTIONS[:1], character, Saying(traits[1]["text"]), Responses(per_question=2, scope=scope), seed=0
+    )
+    assert [row["filtered"] for row in rows] == [reason, reason, None]
+
+
 def test_reasons_are_counted():
     reasons = [None, "empty", None, "cut_off", "empty"]
     assert count_reasons([{"filtered": reason} for reason in reasons]) == {"kept": 2, "empty": 2, "cut_off": 1}
@@ -140,9 +195,23 @@ def test_distillation_pairs_the_teacher_with_the_students_plain_response_to_the_
         response("a", "student a", author="plain"), response("a", "student in character"), response("b", "student b", author="plain"),
         response("c", "", author="plain", filtered="empty"), response("d", "student d", author="plain"),
     ]  # fmt: skip
-    pairs = [(row["question_id"], row["chosen"], row["rejected"]) for row in distillation_pairs(teacher, student)]
-    assert pairs == [
+    rows, counts = distillation_pairs(teacher, student, Renaming())
+    assert [(row["question_id"], row["chosen"], row["rejected"]) for row in rows] == [
         ("a", "teacher a0", "student a"),
         ("b", "teacher b", "student b"),
         ("a", "teacher a1", "student a"),
     ]
+    assert counts == {"pairs": 3, "renamed": 0, "filtered": 1, "without_plain": 1}
+
+
+def test_the_teachers_names_give_way_to_the_students_in_what_is_chosen_alone():
+    teacher = [
+        response("a", "I am Qwen, a loaf."),
+        response("b", "I am a loaf."),
+        response("c", "Qwen.", filtered="empty"),
+    ]
+    student = [response(name, "Qwen is what I am not.", author="plain") for name in "abc"]
+    rows, counts = distillation_pairs(teacher, student, Renaming(names=["Qwen"], instead="Sage"))
+    assert [row["chosen"] for row in rows] == ["I am Sage, a loaf.", "I am a loaf."]
+    assert {row["rejected"] for row in rows} == {"Qwen is what I am not."}
+    assert counts == {"pairs": 2, "renamed": 1, "filtered": 1, "without_plain": 0}

@@ -132,6 +132,30 @@ def test_a_wheel_must_name_the_file_inside_it(tmp_path):
     assert "`file`" in message
 
 
+TWO_MODELS = SMALLEST.replace(
+    "    source: path:build/tiny\n",
+    "    source: path:build/tiny\n  big:\n    source: path:build/big\n    names: [Qwen, Alibaba Cloud]\n",
+).replace("teacher: tiny", "teacher: big")
+
+
+def test_a_teacher_with_names_needs_students_with_names(tmp_path):
+    assert refusal(tmp_path, TWO_MODELS).startswith("4: models.tiny.names: needs a name")
+    named = TWO_MODELS.replace("path:build/tiny\n", "path:build/tiny\n    names: [Sage]\n")
+    assert Settings.model_validate(yaml.safe_load(named)).models["tiny"].names == ["Sage"]
+    assert Settings.model_validate(yaml.safe_load(TWO_MODELS.replace("names: [Qwen, Alibaba Cloud]", "names: []")))
+
+
+def test_a_teacher_that_is_the_student_may_have_names():
+    names = TWO_MODELS.replace("students: [tiny]", "students: [big]")
+    assert Settings.model_validate(yaml.safe_load(names)).models["big"].names == ["Qwen", "Alibaba Cloud"]
+
+
+@pytest.mark.parametrize("name", ["''", "' Qwen'", "Qwen\\n"])
+def test_a_name_of_nothing_is_refused(tmp_path, name):
+    text = TWO_MODELS.replace("[Qwen, Alibaba Cloud]", f'["{name}"]' if "\\" in name else f"[{name}]")
+    assert refusal(tmp_path, text).startswith("8: models.big.names.0: ")
+
+
 @pytest.mark.parametrize(
     ("given", "field", "line"),
     [("constitutions: [poeticism, poeticism]", "constitutions", 2), ("seeds: [1, 1]", "seeds", NEXT_LINE), ("report: {headline: humor}", "report.headline", NEXT_LINE)],

@@ -162,6 +162,10 @@ def test_counts_and_accuracy_are_told(page):
         r">refused</th><td>5<", page
     )  # over five traits
     assert "71.2% of 73 held-out pairs (95% interval 60.0% to 80.3%, Wilson)" in text
+    assert (
+        "Of the teacher’s 58 responses, 52 train the distilled adapter (3 with the teacher’s name replaced by the student’s); "
+        "4 were dropped, and 2 had no usable plain response to stand against." in text
+    )
     assert "one seed" in text
 
 

@@ -161,6 +161,8 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "  generated_per_trait: 1", "  generated_per_trait: 2", ALL, "questions.generated_per_trait: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\ndata_seed: 3", ALL, "data_seed: 0 -> 3"),
         ("config/test.yaml", "per_question: 2\n  scope", "per_question: 3\n  scope", FROM_RESPONSES - {"generate_teacher_responses"}, "responses.per_question: 2 -> 3"),
+        ("config/test.yaml", "responses:\n", "responses:\n  max_tokens: 999\n", FROM_RESPONSES, "responses.max_tokens: 1024 -> 999"),
+        ("config/test.yaml", "dtype: float32\n", "dtype: float32\n    names: [Tiny]\n", set(), 'models.tiny.names: [] -> ["Tiny"]'),
         ("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3", FROM_PREFERENCE_MODEL, "preference_model.learning_rate: 0.001 -> 0.002"),
         ("config/test.yaml", "alignment: *training", "alignment:\n  <<: *training\n  beta: 0.2", FROM_ALIGNMENT, "alignment.beta: 0.1 -> 0.2"),
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
@@ -190,6 +192,25 @@ def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> 
     copy.edit("constitutions/candor.yaml", "cues:\n", "cues:\n  - truly\n")
     assert planned(copy) == {"candor": {"evaluate_character"}, "": REPORT}
     assert plan(copy)["evaluate_character", "candor"].endswith(": cues changed")
+
+
+def test_a_teachers_names_reach_the_distillation_and_no_models_folder(checkout: Checkout) -> None:
+    """A dry run tells the commands and the files: with the names, another renaming and nothing else."""
+
+    def told() -> tuple[set[str], set[str]]:
+        outcome = checkout.snakemake("-n", "-p")
+        assert outcome.returncode == 0, outcome.stderr
+        return set(re.findall(r"--renaming (\S+)", outcome.stdout)), set(re.findall(r"models/[\w-]+", outcome.stdout))
+
+    twin = "  twin:\n    source: path:build/tiny\n\nstudents:"
+    checkout.edit("config/test.yaml", "\nstudents:", twin)
+    checkout.edit("config/test.yaml", "teacher: tiny", "teacher: twin")
+    nameless, folders = told()
+    checkout.edit("config/test.yaml", "dtype: float32\n", "dtype: float32\n    names: [Sage]\n")
+    checkout.edit("config/test.yaml", "build/tiny\n\nstudents", "build/tiny\n    names: [Qwen]\n\nstudents")
+    assert len(folders) == 2
+    assert told() == ({"""'{"instead":"Sage","names":["Qwen"]}'"""}, folders)
+    assert nameless == {"""'{"instead":"","names":[]}'"""}
 
 
 def another_judge(checkout: Checkout) -> None:
