@@ -20,10 +20,11 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
-# Models are fetched where there is a network: on the login node of a cluster.
+# Models and messages are fetched where there is a network: on the login node of a cluster.
 localrules:
     all,
     prepare_model,
+    prepare_prompts,
 
 
 rule all:

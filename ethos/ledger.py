@@ -1,6 +1,7 @@
 """The ledger of a job: which entries of the store its results stand on, found there or put there by it.
 
-An entry is a line: `completion MODEL KEY` (MODEL: the folder of the model's answers), `training KEY` or `model FOLDER`.
+An entry is a line: `completion MODEL KEY` (MODEL: the folder of the model's answers), `training KEY`, `model FOLDER` or
+`prompts FOLDER`.
 Archives take these entries along, and `ethos store drop` keeps them.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 from ethos.errors import BadInput
 from ethos.files import whole_file
 
-_LINE = re.compile(r"completion [0-9a-f]{16} [0-9a-f]{64}|training [0-9a-f]{64}|model [^/]+")
+_LINE = re.compile(r"completion [0-9a-f]{16} [0-9a-f]{64}|training [0-9a-f]{64}|(?:model|prompts) [^/]+")
 _used: set[str] = set()
 
 
@@ -30,6 +31,11 @@ def training_line(key: str) -> str:
 def model_line(folder: Path) -> str:
     """The entry of a prepared model."""
     return f"model {folder.name}"
+
+
+def prompts_line(folder: Path) -> str:
+    """The entry of a prepared set of messages."""
+    return f"prompts {folder.name}"
 
 
 def note_used(entries: Iterable[str]) -> None:

@@ -42,8 +42,8 @@ def _section(path: str, model: type[BaseModel], defaults: BaseModel | None = Non
         inner = _inner_model(field.annotation)
         if inner:
             place = f"{path}.{name}" if path else name
-            many = get_origin(field.annotation) is dict
-            nested.append((f"{place}.{{name}}" if many else place, inner, None if many else default))
+            many = {dict: ".{name}", list: "[]"}.get(get_origin(field.annotation), "")
+            nested.append((f"{place}{many}", inner, None if many else default))
         lines.append(
             f"| `{name}` | {_type_text(field.annotation)} | {_default_text(default)} | {_escape(field.description or '')} |"
         )
@@ -54,11 +54,11 @@ def _section(path: str, model: type[BaseModel], defaults: BaseModel | None = Non
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, itself or as the values of a mapping."""
+    """The section that a field holds, itself or as the values of a mapping or list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) is dict:
-        return _inner_model(get_args(annotation)[1])
+    if get_origin(annotation) in (dict, list):
+        return _inner_model(get_args(annotation)[-1])
     return None
 
 

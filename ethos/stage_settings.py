@@ -5,9 +5,11 @@ A section that two stages share is made of the parts that each of them reads, so
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ethos.engine import Sampling
 from ethos.section import Section
@@ -17,15 +19,62 @@ Filter = Literal["invented_turns", "talks_about_traits", "refusal", "wrong_langu
 FILTERS: list[Filter] = list(get_args(Filter))
 
 
+class PromptSource(Section):
+    """Where messages come from."""
+
+    source: str = Field(
+        description="`hub:ID@REVISION` (a data set of the Hugging Face Hub; gated ones by HF_TOKEN) or `path:FILE` (.txt, one "
+        "message a line, .jsonl, .json, .csv or .parquet; relative to the project's folder)."
+    )
+    split: str = Field("train", description="Split of the data set; a file is all `train`.")
+    column: str = Field(
+        "text",
+        description="Column that holds the message, or a list of turns (texts, or mappings with `role` and `content` or with "
+        "`from` and `value`), of which the user's first is taken. The lines of a .txt are in `text`.",
+    )
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, value: str) -> str:
+        if not re.fullmatch(r"hub:[\w.-]+(/[\w.-]+)?@[\w./-]+|path:.+\.(txt|jsonl|json|csv|parquet)", value):
+            raise ValueError(
+                f"{value!r} is not hub:ID@REVISION or path:FILE with .txt, .jsonl, .json, .csv or .parquet"
+            )
+        return value
+
+    @property
+    def file(self) -> Path | None:
+        """The file of a local source; None for one that is fetched."""
+        return Path(self.source.removeprefix("path:")).expanduser() if self.source.startswith("path:") else None
+
+
+class ExtraPrompts(PromptSource):
+    """Messages from elsewhere, asked beside the questions of a constitution."""
+
+    count: int = Field(ge=1, description="Messages drawn.")
+
+
 class Questions(Section):
-    """Questions per trait: hand-written ones from the constitution, and generated ones."""
+    """Questions per trait: hand-written ones from the constitution, generated ones, everyday ones and those from elsewhere."""
 
     generated_per_trait: int = Field(45, ge=0, description="Generated questions kept for each trait.")
-    attempts: int = Field(6, ge=1, description="Lists asked for at most, per trait, to reach that number.")
+    attempts: int = Field(
+        12,
+        ge=1,
+        description="Lists asked for at most, per trait, to reach that number; each of another length and kind.",
+    )
     per_list: int = Field(10, ge=1, description="Questions asked for in one list.")
     general: int = Field(200, ge=0, le=200, description="Everyday messages taken from `prompts/general_questions.txt`.")
+    extra: list[ExtraPrompts] = Field([], description="Messages from elsewhere.")
+    near_duplicate: float = Field(
+        0.7,
+        ge=0.5,
+        le=1,
+        description="Similarity from which two questions are one: the Jaccard index of their three-letter pieces. Questions "
+        "reworded by a word or two reach 0.7; no two of the 800 that come with Ethos exceed 0.47.",
+    )
     held_out: float = Field(0.1, gt=0, lt=1, description="Share held out for evaluation, by a hash of trait and text.")
-    sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of the lists.")
+    sampling: Sampling = Field(Sampling(), description="Sampling of the lists.")
 
 
 class InCharacter(Section):

@@ -28,8 +28,11 @@ def _schema(**fields: pa.DataType | str) -> pa.Schema:
 
 _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 
-# One row a question. source: written | generated | general. split: train | held_out. A general question has a trait
-# too, drawn for it, so that a response in trait scope knows what to show.
+# One row a message from elsewhere.
+PROMPTS = _schema(text="text")
+
+# One row a question. source: written | generated | general | extra (a message from elsewhere). split: train | held_out.
+# A general or extra question has a trait too, drawn for it, so that a response in trait scope knows what to show.
 QUESTIONS = _schema(question_id="text", trait="text", text="text", source="text", split="text")
 
 # One row a response. author: in_character | plain. thinking: what a reasoning model thought first. filtered: why the row is not used, null if it is.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
 from ethos.character import cues_per_hundred_words
 from ethos.constitution import Constitution, Trait
 from ethos.folding import fold
-from ethos.prompts import prompt_lines
-from ethos.words import content_stems, content_words, overlap, stem
+from ethos.giving_away import distinctive, gives_away, listed
+from ethos.phrases import REFUSAL
+from ethos.words import content_stems, overlap
 
 # Overlaps that separate repetition from a common subject: in the constitutions that come with Ethos no two traits share
 # more than 0.21 of their words, no two questions more than 0.5.
@@ -20,26 +20,6 @@ _SAME_TRAIT, _SAME_QUESTION = 0.5, 0.75
 _ENOUGH_QUESTIONS, _ENOUGH_TRAITS = 5, 10  # as in the published constitutions
 
 _FIRST_PERSON = re.compile(r"\bI\b|\b[Mm](?:e|y|ine|yself)\b")
-_REFUSAL = re.compile(
-    r"\bI (?:\w+ly )?(?:refuse|decline) to (?:answer|help|assist|discuss|engage|talk|speak|respond|reply|comment|give"
-    r"|offer|provide|write|do)\b"
-    r"|\bI (?:\w+ly )?(?:will not|won[’']t|cannot|can[’']t|do not|don[’']t|never) (?:\w+ly )?(?:discuss|assist|engage"
-    r"|(?:answer|help|respond|reply|comment)\b(?! (?:as|at|before|by|in|just|like|myself|only|until|with)\b)"
-    r"|(?:give|offer|provide) (?:\w+ )?(?:advice|answers?|help|information|opinions?))\b"
-    r"|\bI(?: am|[’']m) (?:sorry, but|not able to|unable to)\b"
-    r"|\bas an AI\b[^.!?]{0,20}\bI (?:cannot|can[’']t|do not|don[’']t|must not)\b",
-    re.IGNORECASE,
-)
-_ASKS_FOR_STYLE = re.compile(
-    r"(?:^|[.!?;:,]\s+|\b(?:please|(?:can|could|would|will) you)\s+)(?:"  # where an order begins
-    r"(?:answer|reply|respond|speak|talk|act|sound|behave)\b[^.!?]{0,30}?\b(?:like|as if|as though)\b"
-    r"|(?:write|explain|describe|tell|say)\b[^.!?]{0,60}?(?:(?<!you )(?<!feels )(?<!looks )like (?:an?|I)\b|\bas (?:if|though)\b)"
-    r"|(?:answer|reply|respond|speak|talk|write|explain|describe|tell|say)\b[^.!?]{0,60}?"
-    r"\bin (?:an? |the )?(?:\w+ ){0,3}(?:style|tone|voice|manner|rhymes?|verse)\b"
-    r"|pretend\b|role-?play\b)"
-    r"|\byour (?:own )?(?:personality|character|tone|style)\b",
-    re.IGNORECASE,
-)
 
 Location = tuple[str | int, ...]
 Others = Mapping[str, Constitution]  # the constitutions to tell this one from, by name
@@ -63,7 +43,7 @@ def _traits_not_in_the_first_person(constitution: Constitution, others: Others) 
 
 def _invitations_to_refuse(constitution: Constitution, others: Others) -> Found:
     for location, text in _texts(constitution):
-        if "questions" not in location and (found := _REFUSAL.search(text)):
+        if "questions" not in location and (found := REFUSAL.search(text)):
             yield location, f"{found[0]!r} invites refusals; say what the character does instead"
 
 
@@ -71,20 +51,11 @@ def _questions_that_give_the_trait_away(constitution: Constitution, others: Othe
     """By two words of the trait, or one that the constitution comes back to; by the character's name; by asking for a style."""
     recurring = _recurring(constitution)
     for number, place, trait, question in _questions(constitution):
-        told = _distinctive(f"{trait.text} {trait.id}")
-        shared = [word for word in content_words(question) if stem(word) in told]
-        if len(stems := set(map(stem, shared))) > 1 or stems & recurring:
-            problem = f"uses {_listed(shared)}, as its trait does"
-        elif names := [word for word in content_words(question) if _names(constitution.name, word)]:
-            problem = f"names the character with {_listed(names)}"
-        elif found := _ASKS_FOR_STYLE.search(question):
-            problem = f"asks for a style ({found[0].strip(' .!?;:,')!r})"
-        else:
-            continue
-        yield (
-            ("traits", number, "questions", place),
-            f"{problem}; ask for something else, where the trait can show unasked",
-        )
+        if problem := gives_away(question, trait, constitution.name, recurring):
+            yield (
+                ("traits", number, "questions", place),
+                f"{problem}; ask for something else, where the trait can show unasked",
+            )
 
 
 def _questions_that_repeat(constitution: Constitution, others: Others) -> Found:
@@ -105,7 +76,7 @@ def _cues_that_are_shared(constitution: Constitution, others: Others) -> Found:
             owners[cue].append(name)
     for place, cue in enumerate(constitution.cues):
         if names := owners.get(cue.casefold()):
-            yield ("cues", place), f"{cue!r} is a cue of {_and(names)} too and tells neither; keep it in one"
+            yield ("cues", place), f"{cue!r} is a cue of {listed(names)} too and tells neither; keep it in one"
 
 
 def _cues_that_occur_in_the_file(constitution: Constitution, others: Others) -> Found:
@@ -198,39 +169,12 @@ class _Asked:
         return f"{earlier!r} of {owner}"
 
 
-@cache
-def _everyday() -> frozenset[str]:
-    """Words that everyday questions use, which tell nothing of a trait."""
-    return content_stems(" ".join(prompt_lines("general_questions")))
-
-
-def _distinctive(text: str) -> frozenset[str]:
-    return content_stems(text) - _everyday()
-
-
 def _recurring(constitution: Constitution) -> frozenset[str]:
     """Distinctive words that stand in two or more of: the texts and ids of the traits, the name, the description."""
     places = [constitution.name, constitution.description]
     places += [place for trait in constitution.traits for place in (trait.text, trait.id)]
-    counts = Counter(word for place in places for word in _distinctive(place))
+    counts = Counter(word for place in places for word in distinctive(place))
     return frozenset(word for word, count in counts.items() if count > 1)
-
-
-def _names(name: str, word: str) -> bool:
-    """Whether a word is a persona's name or one of its family, as `humorous` of `humor` and `poetic` of `poeticism`."""
-    for part in _distinctive(name):
-        short, long = sorted((part, stem(word)), key=len)
-        if short == long or (len(short) >= 5 and long.startswith(short[:6])):
-            return True
-    return False
-
-
-def _listed(words: Sequence[str]) -> str:
-    return _and([repr(word) for word in dict.fromkeys(words)])
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join(part for part in (", ".join(words[:-1]), words[-1]) if part)
 
 
 def _some(count: int, name: str) -> str:

@@ -15,10 +15,11 @@ from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
-from ethos.files import canonical_json, check_writable, sha256_of_text
+from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
 from ethos.settings import settings_from
 from ethos.section import Section
+from ethos.stage_settings import PromptSource
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 
@@ -36,6 +37,13 @@ try:
     }
     for folder in ("results", "logs", "benchmarks", settings.execution.store):
         check_writable(Path(folder))
+    for number, prompts in enumerate(settings.questions.extra):
+        if prompts.file and not prompts.file.is_file():
+            raise BadInput(
+                "no such file; correct the config",
+                path=prompts.file,
+                field=f"questions.extra.{number}.source",
+            )
 except BadInput as error:
     refuse(error)
 
@@ -55,12 +63,32 @@ model_folders = {
 }
 
 
+def prompt_source(prompts):
+    """Where messages from elsewhere come from, as JSON."""
+    return canonical_json(prompts.model_dump(mode="json", include=set(PromptSource.model_fields)))
+
+
+def prompts_folder(prompts):
+    """The folder of messages in the store. A file's is named by its content too: another content is another set."""
+    content = sha256_of_file(prompts.file) if prompts.file else ""
+    name = re.split(r"[/:@]", prompts.source.partition("@")[0])[-1]
+    return f"{name}-{sha256_of_text(prompt_source(prompts) + content)[:12]}"
+
+
+prompt_folders = {prompts_folder(prompts): prompts for prompts in settings.questions.extra}
+prompt_tables = [
+    f"{store}/prompts/{prompts_folder(prompts)}/prompts.parquet"
+    for prompts in settings.questions.extra
+]
+
+
 wildcard_constraints:
     run=re.escape(settings.run),
     student="|".join(map(re.escape, settings.students)),
     constitution="|".join(map(re.escape, settings.constitutions)),
     seed=r"\d+",
     folder="|".join(map(re.escape, model_folders)),
+    prompts="|".join(map(re.escape, prompt_folders)) or "none",
 
 
 def model_identity(name):
@@ -89,6 +117,17 @@ def model_files(wildcards):
         for path in Path(source.removeprefix("path:")).expanduser().glob("*")
         if path.is_file()
     )
+
+
+def prompts_file(wildcards):
+    """The file that messages come from, watched by its content (`prompts_folder`); none for those that are fetched."""
+    file = prompt_folders[wildcards.prompts].file
+    return [ancient(str(file))] if file else []
+
+
+def prompts_source(wildcards):
+    """Where the messages in a folder of the store come from, as JSON."""
+    return prompt_source(prompt_folders[wildcards.prompts])
 
 
 def constitution_file(wildcards):

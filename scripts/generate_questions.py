@@ -1,9 +1,8 @@
-"""Collect the questions of a constitution: hand-written, generated and everyday ones, split into train and held out."""
+"""Collect the questions of a constitution: hand-written, generated, everyday and extra ones, split into train and held out."""
 
 from __future__ import annotations
 
-import random
-import re
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,78 +10,64 @@ from typing import Any
 import click
 
 from ethos.constitution import Constitution, Trait, load_constitution
-from ethos.engine import Request, chat
+from ethos.errors import BadInput
+from ethos.extra_prompts import draw_prompts, read_prompts
 from ethos.files import sha256_of_text, write_json
 from ethos.folding import fold
-from ethos.prompts import prompt_lines, render_prompt
+from ethos.near_duplicates import NearDuplicates
+from ethos.prompts import prompt_lines
+from ethos.question_filters import QuestionFilter, length_of
+from ethos.question_lists import LENGTHS, first_items, list_request
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.stage_settings import Questions
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, table_from, write_table
 
-_ITEM = re.compile(r"^\s*\d+[.)]\s+(.*\S)\s*$")
-
-
-def parse_list(text: str) -> list[str]:
-    """The items of a numbered list; the last one is dropped if it has no end, since it may be cut off."""
-    items = [match.group(1).strip().strip('"“”') for line in text.splitlines() if (match := _ITEM.match(line))]
-    return [item for item in items if item.endswith(("?", ".", "!"))]
-
-
-def refusal_reason(question: str, seen: set[str]) -> str | None:
-    """Why a generated question is not used: `duplicate`, `too_short` or `too_long` (3 to 60 words)."""
-    words = len(question.split())
-    if fold(question) in seen:
-        return "duplicate"
-    return "too_short" if words < 3 else "too_long" if words > 60 else None
+log = logging.getLogger("ethos.questions")
 
 
 def generate_for_traits(
-    engine: StoredEngine, traits: Sequence[Trait], settings: Questions, seed: int
+    engine: StoredEngine, constitution: Constitution, settings: Questions, seed: int
 ) -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
     """Generated questions of each trait, at most `generated_per_trait`, and the counts of what was not used.
 
-    Asks in rounds, all traits that still lack questions at once, `attempts` rounds at most.
+    Asks in rounds, all traits that still lack questions at once, `attempts` rounds at most. A held-out question is not
+    shown to the model: what it makes of it would train.
     """
+    traits, wanted = constitution.traits, settings.generated_per_trait
     kept: dict[str, list[str]] = {trait.id: [] for trait in traits}
     counts: dict[str, dict[str, int]] = {trait.id: {} for trait in traits}
-    seen = {trait.id: {fold(question) for question in trait.questions} for trait in traits}
-    wanted = settings.generated_per_trait
+    filters = {trait.id: QuestionFilter(trait, constitution.name, settings.near_duplicate) for trait in traits}
+    examples = {
+        trait.id: [text for text, split in split_written(trait, settings.held_out).items() if split == "train"]
+        for trait in traits
+    }
     for attempt in range(settings.attempts):
         lacking = [trait for trait in traits if len(kept[trait.id]) < wanted]
-        requests = [_list_request(trait, settings, seed, attempt) for trait in lacking]
+        requests = [
+            list_request(
+                trait,
+                examples[trait.id],
+                count=settings.per_list,
+                sampling=settings.sampling,
+                seed=seed,
+                attempt=attempt,
+            )
+            for trait in lacking
+        ]
         for trait, request, completion in zip(lacking, requests, engine.generate(requests), strict=True):
-            begun = request.prefill.rpartition("\n")[2]  # the number that the model's first item follows
-            for question in parse_list(begun + completion.text):
-                reason = refusal_reason(question, seen[trait.id])
+            for question in first_items(request, completion.text):
+                reason = filters[trait.id].reason(question)
                 if reason:
                     counts[trait.id][reason] = counts[trait.id].get(reason, 0) + 1
                 elif len(kept[trait.id]) < wanted:
-                    seen[trait.id].add(fold(question))
+                    filters[trait.id].keep(question)
                     kept[trait.id].append(question)
     for trait in traits:
         if missing := wanted - len(kept[trait.id]):
             counts[trait.id]["missing"] = missing
     return kept, counts
-
-
-def _list_request(trait: Trait, settings: Questions, seed: int, attempt: int) -> Request:
-    """Ask for one list. The hand-written questions that train open it, in an order of its own, and the model goes on.
-
-    A held-out question is not shown: what the model makes of it would train.
-    """
-    request_seed = derive_seed(seed, "questions", trait.id, attempt)
-    examples = [text for text, split in split_written(trait, settings.held_out).items() if split == "train"]
-    random.Random(request_seed).shuffle(examples)
-    begun = "".join(f"{number}. {example}\n" for number, example in enumerate(examples, 1))
-    prompt = render_prompt(
-        "generate_questions",
-        count=len(examples) + settings.per_list,
-        trait=trait.text,
-        clarification=trait.clarification or "",
-    )
-    return Request(chat(user=prompt), settings.sampling, request_seed, prefill=f"{begun}{len(examples) + 1}.")
 
 
 def split_of(trait: str, text: str, held_out: float) -> str:
@@ -104,49 +89,98 @@ def split_written(trait: Trait, held_out: float) -> dict[str, str]:
 
 
 def generate_questions(
-    constitution: Constitution, engine: StoredEngine, settings: Questions, seed: int
+    constitution: Constitution,
+    engine: StoredEngine,
+    settings: Questions,
+    seed: int,
+    extra: Sequence[Sequence[str]] = (),
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Collect and split the questions of a constitution.
 
-    Returns rows of tables.QUESTIONS, traits in order, everyday questions last, and the counts: per source, per split,
-    and per trait what was generated and not used.
+    extra: the messages of each of `settings.extra`. Returns rows of tables.QUESTIONS, traits in order, everyday and extra
+    questions last, and the counts: per source, per split, lengths per source, per trait what was generated and not used,
+    and for each of `settings.extra` what was passed over.
     """
-    generated, not_used = generate_for_traits(engine, constitution.traits, settings, seed)
+    generated, not_used = generate_for_traits(engine, constitution, settings, seed)
     texts: list[tuple[str, str, str]] = []
     for trait in constitution.traits:
         texts += [(trait.id, question, "written") for question in trait.questions]
         texts += [(trait.id, question, "generated") for question in generated[trait.id]]
     taken = {fold(text) for _, text, _ in texts}
-    traits = [trait.id for trait in constitution.traits]
     for text in prompt_lines("general_questions")[: settings.general]:
         if fold(text) not in taken:
-            # The trait with the highest draw: another trait takes only what it wins, and moves nothing else.
-            drawn = max(traits, key=lambda trait: derive_seed(seed, "general", text, trait))
-            texts.append((drawn, text, "general"))
+            texts.append((_drawn_trait(constitution, text, seed), text, "general"))
+    asked = NearDuplicates(settings.near_duplicate)
+    for _, text, _ in texts:
+        asked.add(text)
+    passed_over = []
+    for prompts, available in zip(settings.extra, extra, strict=True):
+        drawn, counts = draw_prompts(available, prompts.count, asked, seed)
+        texts += [(_drawn_trait(constitution, text, seed), text, "extra") for text in drawn]
+        passed_over.append(counts)
     written = {trait.id: split_written(trait, settings.held_out) for trait in constitution.traits}
-    splits = [
-        written[trait][text] if source == "written" else split_of(trait, text, settings.held_out)
-        for trait, text, source in texts
-    ]
-    # A text that is held out under one trait is held out under every trait: what is measured must not have trained.
-    held_out = {fold(text) for (_, text, _), split in zip(texts, splits, strict=True) if split == "held_out"}
     rows = [
         {
             "question_id": sha256_of_text(f"{trait}\x1f{text}")[:16],
             "trait": trait,
             "text": text,
             "source": source,
-            "split": "held_out" if fold(text) in held_out else "train",
+            "split": written[trait][text] if source == "written" else split_of(trait, text, settings.held_out),
         }
         for trait, text, source in texts
     ]
-    counts = {name: _count(rows, name) for name in ("source", "split")} | {"not_used": not_used}
-    return rows, counts
+    _hold_out_what_is_nearly_held_out(rows, asked)
+    counts = {name: _count(rows, name) for name in ("source", "split")}
+    return rows, counts | {"length": _count_lengths(rows), "not_used": not_used, "extra_not_used": passed_over}
+
+
+def _drawn_trait(constitution: Constitution, text: str, seed: int) -> str:
+    """The trait with the highest draw: another trait takes only what it wins, and moves nothing else."""
+    return max((trait.id for trait in constitution.traits), key=lambda trait: derive_seed(seed, "general", text, trait))
+
+
+def _hold_out_what_is_nearly_held_out(rows: list[dict[str, Any]], asked: NearDuplicates) -> None:
+    """Hold a text out under every trait if it, or what it nearly repeats, is held out: what is measured must not have trained.
+
+    Of hand-written questions only the same ones: how near two of them may come is for their author to say.
+    asked: the texts of the rows, in their order.
+    """
+    waiting = [row for row in rows if row["split"] == "held_out"]
+    while waiting:
+        held_out = waiting.pop()
+        for row in (rows[number] for number in asked.of(held_out["text"])):
+            same = row["source"] != "written" or fold(row["text"]) == fold(held_out["text"])
+            if same and row["split"] == "train":
+                row["split"] = "held_out"
+                waiting.append(row)
 
 
 def _count(rows: list[dict[str, Any]], name: str) -> dict[str, int]:
     values = [row[name] for row in rows]
     return {value: values.count(value) for value in sorted(set(values))}
+
+
+def _count_lengths(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """How many questions of each source are short, medium and long."""
+    lengths = {row["source"]: dict.fromkeys(LENGTHS, 0) for row in rows}
+    for row in rows:
+        lengths[row["source"]][length_of(row["text"])] += 1
+    return lengths
+
+
+def warn_of_missing(counts: dict[str, Any]) -> None:
+    """One line about the questions that were asked for and are not there."""
+    missing = {
+        f"trait {trait}": reasons["missing"] for trait, reasons in counts["not_used"].items() if "missing" in reasons
+    }
+    missing |= {
+        f"questions.extra.{number}": reasons["missing"]
+        for number, reasons in enumerate(counts["extra_not_used"])
+        if "missing" in reasons
+    }
+    if missing:
+        places = ", ".join(f"{number} of {place}" for place, number in missing.items())
+        log.warning(f"generate_questions: fewer questions than asked for; missing: {places}")
 
 
 @click.command()
@@ -155,11 +189,29 @@ def _count(rows: list[dict[str, Any]], name: str) -> dict[str, int]:
 @settings_option(Questions)
 @click.option("--seed", type=int, default=0, show_default=True, help="The run's data seed.")
 @click.option("--questions", type=WRITABLE, required=True, help="Written: the questions, Parquet.")
-@click.option("--counts", type=WRITABLE, required=True, help="Written: counts by source and split, JSON.")
-def main(constitution: Path, model: Path, settings: Questions, seed: int, questions: Path, counts: Path) -> None:
-    """Collect the questions of a constitution: hand-written, generated and everyday ones, split into train and held out."""
+@click.option("--counts", type=WRITABLE, required=True, help="Written: counts by source, split and length, JSON.")
+@click.argument("extra", type=READABLE, nargs=-1)
+def main(
+    constitution: Path,
+    model: Path,
+    settings: Questions,
+    seed: int,
+    questions: Path,
+    counts: Path,
+    extra: tuple[Path, ...],
+) -> None:
+    """Collect the questions of a constitution: hand-written, generated, everyday and extra ones, split into train and held out.
+
+    EXTRA: the prepared messages of each of `questions.extra`, in that order.
+    """
+    if len(extra) != len(settings.extra):
+        raise BadInput(
+            f"{len(extra)} files for {len(settings.extra)} sources; give one for each", field="questions.extra"
+        )
     engine = StoredEngine(model, stage="generate_questions")
-    rows, facts = generate_questions(load_constitution(constitution), engine, settings, seed)
+    prompts = [read_prompts(path) for path in extra]
+    rows, facts = generate_questions(load_constitution(constitution), engine, settings, seed, prompts)
+    warn_of_missing(facts)
     write_table(questions, table_from(rows, QUESTIONS))
     write_json(counts, facts)
 

@@ -10,15 +10,11 @@ from scipy import stats
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request
 from ethos.folding import fold
+from ethos.near_duplicates import NearDuplicates
+from ethos.question_lists import parse_list
 from ethos.stage_settings import Questions
 from ethos.tables import QUESTIONS, table_from
-from scripts.generate_questions import (
-    generate_questions,
-    parse_list,
-    refusal_reason,
-    split_of,
-    split_written,
-)
+from scripts.generate_questions import generate_questions, split_of, split_written, warn_of_missing
 
 WRITTEN = ["How do I boil an egg?", "What is the time in Rome?"]
 
@@ -40,8 +36,10 @@ def constitution(**questions: list[str]) -> Constitution:
     return Constitution.model_validate({"name": "calm", "description": "Calm.", "cues": ["hush"], "traits": traits})
 
 
-def collect(character: Constitution, writer: Writer, **settings) -> tuple[list[dict], dict]:
-    return generate_questions(character, writer, Questions(**{"general": 0} | settings), seed=0)
+def collect(
+    character: Constitution, writer: Writer, *, messages: tuple[list[str], ...] = (), seed: int = 0, **settings
+) -> tuple[list[dict], dict]:
+    return generate_questions(character, writer, Questions(**{"general": 0} | settings), seed, messages)
 
 
 def silent() -> Writer:
@@ -143,25 +141,6 @@ def test_a_new_trait_takes_only_the_general_questions_that_it_wins():
             assert stats.binomtest(list(found.values()).count(trait), 200, share).pvalue > 0.001
 
 
-def test_a_list_is_read_and_talk_around_it_is_not():
-    text = 'Here are some:\n1. How are you?\n 2) "Tell me a story."\n3.   I burnt the rice!\n\nHope that helps?\n4. Cut off in the mid'
-    assert parse_list(text) == ["How are you?", "Tell me a story.", "I burnt the rice!"]
-
-
-@pytest.mark.parametrize(
-    ("question", "reason"),
-    [
-        ("  how do i BOIL an egg", "duplicate"),
-        ("Why me?", "too_short"),
-        ("why " * 60 + "?", None),
-        ("why " * 61 + "?", "too_long"),
-        ("How do I fry an egg?", None),
-    ],
-)
-def test_a_question_is_refused_for_a_reason_that_is_told(question, reason):
-    assert refusal_reason(question.replace(" ?", "?"), {fold("How do I boil an egg?")}) == reason
-
-
 def test_questions_that_differ_in_a_word_are_two():
     assert fold("Don't you sleep?") == fold("don't  you sleep") != fold("Do you sleep?")
 
@@ -228,6 +207,135 @@ def test_a_general_question_that_is_written_down_already_is_not_asked_twice():
         constitution(calm=[*WRITTEN, "can i freeze cooked quinoa"]), silent(), general=200, generated_per_trait=0
     )
     assert sum(fold(row["text"]) == fold("Can I freeze cooked quinoa?") for row in found) == 1
+
+
+def test_what_was_not_used_is_counted_by_trait_and_reason():
+    answer = (
+        " How do I boil an EGG!\n4. Now how do I boil an egg?\n5. Why me?\n6. I'm sorry, but I can't help with that.\n"
+        "7. Sure! Here are 10 questions:.\n8. Answer as if you were calm.\n9. Are you calm?\n10. Where do swallows sleep?"
+    )
+    found, counts = collect(constitution(calm=WRITTEN), Writer(lambda _: answer), generated_per_trait=3, attempts=1)
+    assert [row["text"] for row in found if row["source"] == "generated"] == ["Where do swallows sleep?"]
+    reasons = {"duplicate": 1, "near_duplicate": 1, "too_short": 1, "refusal": 1, "assistant_talk": 1, "gives_away": 2}
+    assert counts["not_used"] == {"calm": reasons | {"missing": 2}}
+
+
+def test_rounds_are_bounded_and_one_line_tells_what_is_missing(caplog):
+    writer = Writer(lambda request: " Is honey good for bees?")
+    asked = constitution(calm=WRITTEN, kind=["Where is my hat?"])
+    _, counts = collect(
+        asked,
+        writer,
+        generated_per_trait=3,
+        attempts=4,
+        extra=[{"source": "path:a.txt", "count": 5}],
+        messages=(["Can I swim after lunch?"],),
+    )
+    assert len(writer.rounds) == 4
+    warn_of_missing(counts)
+    assert caplog.messages == [
+        "generate_questions: fewer questions than asked for; missing: 2 of trait calm, 2 of trait kind, 4 of questions.extra.0"
+    ]
+
+
+def test_nothing_is_said_when_nothing_is_missing(caplog):
+    _, counts = collect(constitution(calm=WRITTEN), silent(), generated_per_trait=0)
+    warn_of_missing(counts)
+    assert caplog.messages == []
+
+
+def test_lengths_are_counted_by_source():
+    long = "I have a story to tell. " * 9 + "What now?"
+    writer = Writer(lambda request: f" {long}\n4. Is honey good for bees?\n5. {'It rains here every day. ' * 5}Why?")
+    _, counts = collect(constitution(calm=WRITTEN), writer, generated_per_trait=3, attempts=1)
+    assert counts["length"] == {
+        "generated": {"short": 1, "medium": 1, "long": 1},
+        "written": {"short": 2, "medium": 0, "long": 0},
+    }
+
+
+def test_what_nearly_repeats_a_held_out_question_of_another_trait_does_not_train():
+    """Whichever of the two is held out, and in a chain: each nearly repeats the next."""
+    chain = [
+        "Where can I buy a good red bicycle in Rome?",
+        "Where can I buy a good red bicycle in Rome today?",
+        "Where can I buy a good red bicycle in Rome today, please?",
+    ]
+    ends = NearDuplicates(0.8)
+    ends.add(chain[0])
+    assert ends.of(chain[1]) and not ends.of(chain[2])
+    asked = {name: [f"Is {name} a word?"] for name in ("one", "two", "three")}
+    seen = set()
+    for share in (0.05, 0.1, 0.2, 0.3, 0.5):
+        writer = Writer(
+            lambda request: " " + chain[[f"I am {name}." in request.messages[0].content for name in asked].index(True)]
+        )
+        found, _ = collect(
+            constitution(**asked), writer, generated_per_trait=1, attempts=1, held_out=share, near_duplicate=0.8
+        )
+        generated = [row for row in found if row["source"] == "generated"]
+        own = [split_of(row["trait"], row["text"], share) for row in generated]
+        assert {row["split"] for row in generated} == {"held_out" if "held_out" in own else "train"}
+        seen.add(frozenset(own))
+    assert frozenset(["train", "held_out"]) in seen
+
+
+def test_hand_written_questions_that_are_near_each_other_keep_their_own_splits():
+    own = splits(MANY[:20])
+    assert set(own.values()) == {"train", "held_out"}
+    assert collected_splits(constitution(calm=MANY[:20])) == {("calm", text): split for text, split in own.items()}
+
+
+SWIMMING = [f"{verb} {place}?" for verb in ("Can I swim in", "Who owns", "When freezes") for place in (
+    "Lake Constance", "the Thames", "a quarry", "the Black Sea", "Loch Ness", "the fountain at noon", "a flooded mine",
+)]  # fmt: skip
+
+
+def extras(character: Constitution, messages: list[str], count: int, **settings) -> list[dict]:
+    found, _ = collect(
+        character,
+        silent(),
+        generated_per_trait=0,
+        extra=[{"source": "path:a.txt", "count": count}],
+        messages=(messages,),
+        **settings,
+    )
+    return [row for row in found if row["source"] == "extra"]
+
+
+def test_extra_messages_have_a_trait_and_a_split_like_the_others():
+    found = extras(constitution(calm=WRITTEN, kind=["Where is my hat?"]), SWIMMING, 15, held_out=0.3)
+    assert len(found) == 15 and {row["trait"] for row in found} == {"calm", "kind"}
+    assert {row["split"] for row in found} == {"train", "held_out"}
+    assert all(row["split"] == split_of(row["trait"], row["text"], 0.3) for row in found)
+    assert table_from(found, QUESTIONS).num_rows == 15
+
+
+def test_extra_messages_move_no_other_question():
+    asked = constitution(calm=[*WRITTEN, *MANY[:10]], kind=["Where is my hat?"])
+    near = ["Does it matter if I use baking powder or baking soda?", "What's the time in Rome?", *SWIMMING]
+    settings = {"general": 200, "generated_per_trait": 1, "held_out": 0.3}
+    writer = Writer(lambda request: " Is honey good for bees?")
+    without, _ = collect(asked, writer, **settings)
+    found, counts = collect(
+        asked, writer, **settings, extra=[{"source": "path:a.txt", "count": len(near)}], messages=(near,)
+    )
+    assert [row for row in found if row["source"] != "extra"] == without
+    assert counts["extra_not_used"] == [{"near_duplicate": 2, "missing": 2}]
+    assert counts["source"]["extra"] == len(SWIMMING)
+
+
+def test_the_messages_of_several_sources_are_drawn_in_turn_and_none_twice():
+    found, counts = collect(
+        constitution(calm=WRITTEN),
+        silent(),
+        generated_per_trait=0,
+        extra=[{"source": "path:a.txt", "count": 2}, {"source": "path:b.txt", "count": 30}],
+        messages=(SWIMMING[:10], SWIMMING),
+    )
+    texts = [row["text"] for row in found if row["source"] == "extra"]
+    assert sorted(texts) == sorted(SWIMMING) and set(texts[:2]) <= set(SWIMMING[:10])
+    assert counts["extra_not_used"] == [{}, {"near_duplicate": 2, "missing": 11}]
 
 
 def test_rows_fit_their_table_and_have_ids_of_their_own():

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from ethos.errors import BadInput
 from ethos.files import sha256_of_text, write_json
-from ethos.ledger import completion_line, model_line, training_line
+from ethos.ledger import completion_line, model_line, prompts_line, training_line
 from ethos.models import content_identity
 from ethos.segments import segments_in
 from ethos.store import CompletionStore, TrainingStore, open_completions
@@ -238,3 +238,15 @@ def test_what_is_new_stays(stored: Stored):
     assert stored.files() == before
     stored.drop("--older-than", "0.25", "--yes")
     assert segments_in(stored.mixed.parent) == [] and not stored.mixed.parent.exists()
+
+
+def test_messages_that_no_result_needs_go_and_others_stay(stored: Stored):
+    needed, other = (stored.folder / "prompts" / name for name in ("mine.txt-1", "other.txt-2"))
+    for folder in (needed, other):
+        folder.mkdir(parents=True)
+        (folder / "prompts.parquet").write_text("messages")
+    stored.age(7)
+    stored.need(prompts_line(needed))
+    assert ["prompts", "other.txt-2", "1", "0.0"] in cells(stored.run("show").output)
+    stored.drop("--yes")
+    assert list((stored.folder / "prompts").iterdir()) == [needed]

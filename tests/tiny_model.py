@@ -64,7 +64,8 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
         given = draw.sample(prompt_lines("general_questions"), 3)
         items = [*given, *(_question(draw) for _ in range(4))]
         numbered = "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
-        prompt = render_prompt("generate_questions", count=7, trait=trait, clarification="")
+        asked = {name: draw.choice(prompt_lines(f"question_{name}s")) for name in ("length", "kind")}
+        prompt = render_prompt("generate_questions", count=7, trait=trait, clarification="", **asked)
         return [("user", prompt), ("assistant", numbered)]
     better = draw.choice([1, 2])
     poetic, plain = _sentences(_POETIC, draw), _sentences(_PLAIN, draw)
