@@ -11,7 +11,7 @@ from typing import Any
 from ethos.errors import BadInput
 from ethos.files import read_json
 from ethos.settings import Settings
-from ethos.tables import METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, read_table
+from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -19,13 +19,14 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What was trained with one seed. histories: the training curve by training. pairs: training pairs by adapter."""
+    """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
+    trained on."""
 
     seed: int
     metrics: list[Row]
     samples: list[Row]
     histories: dict[str, list[Row]]
-    pairs: dict[str, int]
+    examples: dict[str, int]
     accuracy: Row
     introspection: Row
 
@@ -89,7 +90,7 @@ def _read_seed(folder: Path, seed: int) -> SeedResults:
     evaluations = folder / "evaluations"
     metrics = [
         row
-        for name in ("character", "preferences")
+        for name in ("character", "preferences", "overoptimisation")
         for row in read_table(_present(evaluations / f"{name}.parquet"), METRICS).to_pylist()
     ]
     return SeedResults(
@@ -98,8 +99,12 @@ def _read_seed(folder: Path, seed: int) -> SeedResults:
         read_table(_present(evaluations / "samples.parquet"), SAMPLES).to_pylist(),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
         {
-            name: read_table(_present(folder / name / "pairs.parquet"), PAIRS).num_rows
-            for name in ("aligned", "shuffled", "distilled")
+            name: read_table(_present(folder / name / file), schema).num_rows
+            for name, file, schema in (
+                ("aligned", "examples.parquet", EXAMPLES),
+                ("shuffled", "examples.parquet", EXAMPLES),
+                ("distilled", "pairs.parquet", PAIRS),
+            )
         },
         read_json(_present(folder / "preference_model" / "accuracy.json")),
         read_json(_present(folder / "introspection.json")),
