@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ethos.character import character_prompt
 from ethos.constitution import Constitution
-from ethos.engine import Message, chat
+from ethos.engine import Message, Request, chat
 from ethos.script import READABLE
+from ethos.seeds import derive_seed
+from ethos.stage_settings import ArmSampling
 from ethos.stored_engine import StoredEngine
 
 # base: as it is. prompted: base with the character in its system prompt. The others carry an adapter. shuffled is the
@@ -40,3 +43,43 @@ def arm_messages(
     character = character_prompt(constitution, trait, scope) if arm == "prompted" else ""
     system = "\n\n".join(part for part in (character, instruction) if part)
     return chat(system=system or None, user=question)
+
+
+def sample_arm(
+    arm: str,
+    engine: StoredEngine,
+    questions: Sequence[Mapping[str, Any]],
+    constitution: Constitution,
+    settings: ArmSampling,
+    scope: str,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """One arm's responses to the questions. Rows of tables.SAMPLES.
+
+    A question has the same sampling seed in every arm, so that arms differ by their weights and prompts alone.
+    """
+    asked = [(question, sample) for question in questions for sample in range(settings.responses_per_question)]
+    completions = engine.generate(
+        [
+            Request(
+                arm_messages(arm, constitution, question["trait"], question["text"], scope),
+                settings.sampling,
+                derive_seed(seed, "evaluation", question["question_id"], sample),
+            )
+            for question, sample in asked
+        ]
+    )
+    return [
+        {
+            "arm": arm,
+            "question_id": question["question_id"],
+            "trait": question["trait"],
+            "question": question["text"],
+            "sample": sample,
+            "response": completion.text.strip(),
+            "finish_reason": completion.finish_reason,
+            "tokens": completion.completion_tokens,
+            "thinking": completion.thinking or None,
+        }
+        for (question, sample), completion in zip(asked, completions, strict=True)
+    ]

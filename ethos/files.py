@@ -50,6 +50,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def files_in(folder: Path) -> list[str]:
+    """The files of a folder and of the folders in it, by name below it, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def check_writable(folder: Path) -> None:
     """Raise BadInput unless files can be made in a folder, or the folder itself can be made."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())

@@ -21,6 +21,17 @@ def dpo_rows(pairs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def chosen_rows(examples: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of tables.EXAMPLES as prompt and completion messages of the chosen response; no system prompt either."""
+    return [
+        {
+            "prompt": [{"role": "user", "content": row["question"]}],
+            "completion": [{"role": "assistant", "content": row["chosen"]}],
+        }
+        for row in examples
+    ]
+
+
 def conversation(question: str, response: str) -> list[dict[str, str]]:
     """What the preference model reads: no system prompt, so that it must see the trait in the response itself."""
     return [{"role": "user", "content": question}, {"role": "assistant", "content": response}]

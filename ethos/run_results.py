@@ -13,7 +13,7 @@ import pyarrow as pa
 from ethos.errors import BadInput
 from ethos.files import read_json
 from ethos.settings import Settings
-from ethos.tables import METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
+from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -21,16 +21,15 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What was trained with one seed. histories: the training curve by training. pairs: training pairs by adapter.
-
-    distillation: what became of the teacher's responses.
+    """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
+    trained on. distillation: what became of the teacher's responses.
     """
 
     seed: int
     metrics: list[Row]
     samples: list[Row]
     histories: dict[str, list[Row]]
-    pairs: dict[str, int]
+    examples: dict[str, int]
     distillation: Row
     accuracy: Row
     introspection: Row
@@ -98,13 +97,24 @@ def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[i
 
 def _read_seed(folder: Path, seed: int) -> SeedResults:
     evaluations = folder / "evaluations"
-    metrics = [row for name in ("character", "preferences") for row in _rows(evaluations / f"{name}.parquet", METRICS)]
+    metrics = [
+        row
+        for name in ("character", "preferences", "overoptimisation")
+        for row in _rows(evaluations / f"{name}.parquet", METRICS)
+    ]
     return SeedResults(
         seed,
         metrics,
         _rows(evaluations / "samples.parquet", SAMPLES),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
-        {name: len(_rows(folder / name / "pairs.parquet", PAIRS)) for name in ("aligned", "shuffled", "distilled")},
+        {
+            name: len(_rows(folder / name / file, schema))
+            for name, file, schema in (
+                ("aligned", "examples.parquet", EXAMPLES),
+                ("shuffled", "examples.parquet", EXAMPLES),
+                ("distilled", "pairs.parquet", PAIRS),
+            )
+        },
         read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "preference_model" / "accuracy.json")),
         read_json(_present(folder / "introspection.json")),

@@ -40,6 +40,28 @@ def scope_option(text: str) -> Callable:
     )
 
 
+def preference_model_options(command: Callable) -> Callable:
+    """Options for the preference model and how it reads: `preference_model.precision` and `.max_tokens`."""
+    for option in (
+        click.option("--max-tokens", type=int, default=1024, show_default=True, help="Tokens that it reads of a text."),
+        click.option(
+            "--precision",
+            type=click.Choice(["float32", "bfloat16"]),
+            default="bfloat16",
+            show_default=True,
+            help="Precision of the preference model's frozen weights.",
+        ),
+        click.option(
+            "--preference-model",
+            type=READABLE,
+            required=True,
+            help="adapter_model.safetensors of the preference model.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def with_ledger(command: click.Command) -> click.Command:
     """The command with an option for the file that names what it used; written when all else ended well."""
     work = command.callback

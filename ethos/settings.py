@@ -25,7 +25,7 @@ from ethos.stage_settings import (
     Rankings,
     Responses,
 )
-from ethos.training_settings import Distillation, Dpo, IntrospectionTraining, PreferenceModel
+from ethos.training_settings import Alignment, Distillation, IntrospectionTraining, PreferenceModel
 from ethos.yaml_file import FieldError, YamlFile, parse_value
 
 
@@ -136,7 +136,7 @@ class Settings(Section):
     responses: Responses = Field(Responses(), description="Responses in character, and plain ones.")
     rankings: Rankings = Field(Rankings(), description="How responses are ordered.")
     preference_model: PreferenceModel = Field(PreferenceModel(), description="Training of the preference model.")
-    alignment: Dpo = Field(Dpo(nll=0.0), description="DPO on the best and worst of k (Claude's Character).")
+    alignment: Alignment = Field(Alignment(), description="Training against the preference model (Claude's Character).")
     distillation: Distillation = Field(
         Distillation(), description="DPO on teacher against student (Open Character Training)."
     )

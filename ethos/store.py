@@ -20,7 +20,7 @@ from typing import Any
 
 from ethos.errors import BadInput
 from ethos.execution import device
-from ethos.files import canonical_json, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
+from ethos.files import canonical_json, files_in, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
 from ethos.ledger import note_used, training_line
 from ethos.segments import Place, SegmentWriter, entry_of, is_sound, key_of, lines_of, segments_in
 from ethos.work import Work, record_work
@@ -117,18 +117,19 @@ class TrainingStore:
             with whole_folder(kept) as folder:
                 self._train(ingredients, train, folder, stage=output.name)
         note_used([training_line(key)])
-        output.mkdir(parents=True, exist_ok=True)
         for name in read_json(kept / self.ABOUT)["files"]:
-            beside = output / f".{name}.new"
+            written = output / name
+            written.parent.mkdir(parents=True, exist_ok=True)
+            beside = written.with_name(f".{written.name}.new")
             shutil.copyfile(kept / name, beside)
-            os.replace(beside, output / name)
+            os.replace(beside, written)
         return trained
 
     def _train(self, ingredients: dict[str, Any], train: Callable[[Path], None], folder: Path, *, stage: str) -> None:
         started = time.monotonic()
         train(folder)
         seconds = round(time.monotonic() - started, 3)
-        files = {path.name: sha256_of_file(path) for path in sorted(folder.iterdir())}
+        files = {name: sha256_of_file(folder / name) for name in files_in(folder)}
         about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files, "seconds": seconds}
         write_json(folder / self.ABOUT, about)
         model = model_names(self.store).get(ingredients["base"], ingredients["base"][:16])

@@ -49,6 +49,12 @@ PAIRS = _schema(
     question_id="text", trait="text", question="text", split="text", chosen="text", rejected="text", margin="float?"
 )
 
+# One row an example of an alignment: a question, and the response trained towards and the one away from; null where the
+# method has none. margin: difference of their rewards.
+EXAMPLES = _schema(
+    question_id="text", trait="text", question="text", split="text", chosen="text?", rejected="text?", margin="float?"
+)
+
 # One row a response that the preference model scored. reward: in logits, comparable within a question only.
 REWARDS = _schema(question_id="text", author="text", sample="int", reward="float")
 

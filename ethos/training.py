@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -14,22 +13,28 @@ from typing import Any
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
 from ethos.fingerprint import behaviour
+from ethos.grpo import Rewards, grpo_arguments, passes, reward_function, short_enough
 from ethos.models import adapter_identity, read_identity
 from ethos.store import TrainingStore, training_key
-from ethos.training_settings import Dpo, Training
+from ethos.training_settings import Dpo, GrpoTraining, Training
 
 log = logging.getLogger("ethos.training")
 
 # What decides a trained adapter besides its data, its settings and the model.
-TRAINING_FILES = ("training.py", "loading.py")
+TRAINING_FILES = ("training.py", "training_snapshots.py", "loading.py")
+# The settings that a kind of training reads; the others read what all share.
+_READ = {"dpo": Dpo, "grpo": GrpoTraining}
+# Folder of an adapter's snapshots, beside it.
+SNAPSHOTS = "snapshots"
 
 
 @dataclass(frozen=True)
 class Job:
     """One training.
 
-    kind: `reward`, `dpo` or `sft`. rows: the examples, as TRL expects them. identity: the prepared model that is
-    trained. adapters: adapters merged into it first.
+    kind: `reward`, `dpo`, `sft` or `grpo`. rows: the examples, as TRL expects them. identity: the prepared model that is
+    trained. adapters: adapters merged into it first. rewards: of `grpo`. snapshots: parts of the training at whose ends
+    the adapter is kept, the last being the adapter itself.
     """
 
     kind: str
@@ -38,6 +43,8 @@ class Job:
     seed: int
     identity: Path
     adapters: Sequence[Path] = ()
+    rewards: Rewards | None = None
+    snapshots: int = 1
 
     def ingredients(self) -> dict[str, Any]:
         """All that the trained adapter depends on."""
@@ -45,17 +52,25 @@ class Job:
         return {
             "kind": self.kind,
             "data": sha256_of_text(canonical_json(list(self.rows))),
-            "settings": self.settings.model_dump(include=set((Dpo if self.kind == "dpo" else Training).model_fields)),
+            "settings": self.settings.model_dump(include=set(_READ.get(self.kind, Training).model_fields)),
             "seed": self.seed,
             "base": facts["content"],
             "adapters": [adapter_identity(path) for path in self.adapters],
             "code": behaviour("training", TRAINING_FILES),
             "libraries": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
+            # Where there are none, a training is what it always was.
+            **({"rewards": self.rewards.ingredients()} if self.rewards else {}),
+            **({"snapshots": self.snapshots} if self.snapshots > 1 else {}),
         }
 
 
+def snapshot_steps(total: int, parts: int) -> dict[int, int]:
+    """The step after which each snapshot is kept, by its number; the last part ends with the adapter itself."""
+    return {number: -(-number * total // parts) for number in range(1, parts)}
+
+
 def train(job: Job, output: Path) -> None:
-    """Train an adapter into `output` (PEFT files, `history.json` and `examples.json`), or take it from the store.
+    """Train an adapter into `output` (PEFT files, `history.json`, `examples.json`, `snapshots/`), or take it from the store.
 
     A training that was killed goes on from its last checkpoint. Raises ValueError when there is nothing to train on.
     """
@@ -80,6 +95,7 @@ def _train(job: Job, folder: Path, shared: Path) -> None:
     from ethos.loading import load_model, load_reward_base, load_tokenizer
     from ethos.training_checkpoints import Checkpoints
     from ethos.training_progress import ProgressLines
+    from ethos.training_snapshots import Snapshots, save_adapter
 
     datasets.disable_progress_bars()
     where = device()
@@ -99,17 +115,30 @@ def _train(job: Job, folder: Path, shared: Path) -> None:
         if is_reward
         else load_model(job.identity.parent, dtype, adapters=job.adapters, trust_remote_code=trust)
     )
-    checkpoints = Checkpoints(shared, minutes=execution().checkpoint_minutes)
+    snapshots = folder / SNAPSHOTS
+    checkpoints = Checkpoints(shared, minutes=execution().checkpoint_minutes, carried=snapshots)
+    rows = [_supported(tokenizer, row) for row in job.rows]
+    online = {}
+    if job.kind == "grpo":
+        usable = short_enough(rows, tokenizer, job.settings)
+        rows = passes(usable, job.settings, job.seed)
+        reward = reward_function(job.rewards, job.identity, job.settings.grpo.generations, job.seed)
+        online = {"reward_funcs": reward}
     trainer = _trainer(job)(
         model=model,
         args=_arguments(job, str(checkpoints.own), where),
-        train_dataset=datasets.Dataset.from_list([_supported(tokenizer, row) for row in job.rows]),
+        train_dataset=datasets.Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=lora,
-        callbacks=[ProgressLines(job.kind), checkpoints],
+        callbacks=[
+            ProgressLines(job.kind),
+            Snapshots(snapshots, lambda total: snapshot_steps(total, job.snapshots)),
+            checkpoints,
+        ],
+        **online,
     )
     trainer.remove_callback(PrinterCallback)  # our own lines say more
-    given, trained_on = len(job.rows), len(trainer.train_dataset)
+    given, trained_on = len(job.rows), len(usable if online else trainer.train_dataset)
     if trained_on < given:
         log.warning(
             f"{job.kind} training: {given - trained_on} of {given} examples are longer than max_tokens and left out"
@@ -132,6 +161,8 @@ def _trainer(job: Job) -> Callable:
         from trl import DPOTrainer as trainer
     elif job.kind == "sft":
         from trl import SFTTrainer as trainer
+    elif job.kind == "grpo":
+        from trl import GRPOTrainer as trainer
     else:
         from trl import RewardTrainer as trainer
     return trainer
@@ -177,6 +208,8 @@ def _arguments(job: Job, output: str, where: str):
         from trl import SFTConfig
 
         return SFTConfig(**shared)
+    if job.kind == "grpo":
+        return grpo_arguments(shared, job.settings, job.identity)
     from trl import RewardConfig
 
     return RewardConfig(**shared)
@@ -192,6 +225,10 @@ _CURVE = (
     "rewards/accuracies",
     "rewards/margins",
     "mean_token_accuracy",
+    "reward",
+    "reward_std",
+    "kl",
+    "completions/mean_length",
 )
 
 
@@ -202,17 +239,3 @@ def _history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
         for entry in entries
         if "loss" in entry
     ]
-
-
-def save_adapter(model, folder: Path) -> None:
-    """Save a PEFT adapter so that equal weights give equal bytes and no path of this machine is in it."""
-    model.save_pretrained(folder, safe_serialization=True)
-    (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_text())
-    config["base_model_name_or_path"] = None
-    # PEFT writes these from sets, in an order that differs from run to run.
-    for name in ("target_modules", "modules_to_save", "exclude_modules"):
-        if isinstance(config.get(name), list):
-            config[name] = sorted(config[name])
-    write_json(path, config)

@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from ethos.errors import BadInput
-from ethos.files import read_json, sha256_of_file, write_json
+from ethos.files import files_in, read_json, sha256_of_file, write_json
 
 log = logging.getLogger("ethos.training")
 
@@ -31,15 +31,16 @@ _ABANDONED = 30 * 24 * 3600  # seconds; by then a killed training has run again,
 class Checkpoints(TrainerCallback):
     """Writes a checkpoint now and then, and finds the newest.
 
-    shared: folder of the training's checkpoints. minutes: between two of them; 0 writes one at every step.
+    shared: folder of the training's checkpoints. minutes: between two of them; 0 writes one at every step. carried: a
+    folder of the training that every checkpoint keeps a copy of, and that is put back where one is found.
 
     Processes that run the same training at once need no lock: a trainer writes to and loads from `own`, a folder of its
     process, and whole checkpoints move from there to `shared` and are copied back. So no trainer minds when another
     was first, or has finished and removed them all.
     """
 
-    def __init__(self, shared: Path, *, minutes: float):
-        self.shared, self.minutes = shared, minutes
+    def __init__(self, shared: Path, *, minutes: float, carried: Path | None = None):
+        self.shared, self.minutes, self.carried = shared, minutes, carried
         self.saved = 0.0
         # Beside the shared folder, so that moving is renaming.
         self.own = shared.with_name(f".{shared.name}.{uuid.uuid4().hex}")
@@ -53,6 +54,8 @@ class Checkpoints(TrainerCallback):
             with suppress(OSError, BadInput):
                 shutil.copytree(path, copy)
                 if read_json(copy / _MARK) == _hashes(copy):
+                    if self.carried and (copy / self.carried.name).is_dir():
+                        os.replace(copy / self.carried.name, self.carried)
                     return copy
             log.warning(f"{path}: is not whole and left out")
             shutil.rmtree(copy, ignore_errors=True)
@@ -68,6 +71,8 @@ class Checkpoints(TrainerCallback):
 
     def on_save(self, args, state, control, **kwargs):
         written = self.own / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
+        if self.carried and self.carried.is_dir():
+            shutil.copytree(self.carried, written / self.carried.name)
         write_json(written / _MARK, _hashes(written))
         try:
             self.shared.mkdir(exist_ok=True)
@@ -98,7 +103,7 @@ def _step(checkpoint: Path) -> int:
 
 def _hashes(checkpoint: Path) -> dict[str, str]:
     """SHA-256 of each file but the mark."""
-    return {path.name: sha256_of_file(path) for path in checkpoint.iterdir() if path.name != _MARK}
+    return {name: sha256_of_file(checkpoint / name) for name in files_in(checkpoint) if name != _MARK}
 
 
 def _remove_abandoned(scratch: Path) -> None:

@@ -34,6 +34,7 @@ class ProgressLines(TrainerCallback):
         self.last = now
         seconds = now - self.started
         parts = [f"{self.name} training: step {done}/{total}", f"loss {float(logs['loss']):.3f}"]
+        parts += [f"{name} {float(logs[name]):.3f}" for name in ("reward", "kl") if name in logs]
         if "num_tokens" in logs:
             parts.append(f"{float(logs['num_tokens']) / seconds:.0f} tokens/s")
         parts.append(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ethos.section import Precision, Section
+from ethos.yaml_file import FieldError
 
 
 class Lora(Section):
@@ -42,6 +43,68 @@ class Dpo(Training):
 
     beta: float = Field(0.1, gt=0, description="Strength of the pull to the reference.")
     nll: float = Field(0.1, ge=0, description="Weight of the negative log-likelihood of the chosen response.")
+
+
+class Grpo(Section):
+    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300): the policy answers a training question
+    several times, and learns which of its answers the preference model rewards above their mean.
+    """
+
+    generations: int = Field(
+        8, ge=2, description="Responses to a question that are compared with each other (TRL's default; published: 64)."
+    )
+    kl: float = Field(0.04, gt=0, description="Weight of the KL divergence from the untrained student (published).")
+    temperature: float = Field(1.0, gt=0, description="Sampling temperature; 1 samples the policy that is trained.")
+    top_p: float = Field(1.0, gt=0, le=1, description="Nucleus: the most likely tokens up to this probability.")
+    max_new_tokens: int = Field(
+        512, ge=1, description="Longest response, in tokens (TRL's default; published: 1,024); less than `max_tokens`."
+    )
+
+
+class GrpoTraining(Training):
+    """What GRPO reads."""
+
+    grpo: Grpo = Field(Grpo(), description="What `method: grpo` adds; `batch_size` counts responses.")
+
+
+class AlignmentTraining(Dpo, GrpoTraining):
+    """What decides an alignment, its control included."""
+
+    method: Literal["dpo", "best_of_n", "grpo"] = Field(
+        "dpo",
+        description="`dpo`: the response of highest reward against the one of lowest. `best_of_n`: SFT on the one of highest. "
+        "`grpo`: online, rewarded by the preference model. docs/alignment.md says when to take which.",
+    )
+    nll: float = Field(
+        0.0, ge=0, description="For `dpo`: weight of the negative log-likelihood of the chosen response."
+    )
+
+    @model_validator(mode="after")
+    def _groups_are_whole(self) -> AlignmentTraining:
+        if self.method == "grpo":
+            if self.batch_size % self.grpo.generations:
+                raise FieldError(
+                    f"must be a multiple of `grpo.generations` ({self.grpo.generations}); it counts responses",
+                    "batch_size",
+                )
+            if self.grpo.max_new_tokens >= self.max_tokens:
+                raise FieldError(
+                    f"must be less than `max_tokens` ({self.max_tokens}), which the question shares",
+                    "grpo",
+                    "max_new_tokens",
+                )
+        return self
+
+
+class Alignment(AlignmentTraining):
+    """The student is aligned with the preference model (Claude's Character)."""
+
+    snapshots: int = Field(
+        4,
+        ge=1,
+        description="Adapters kept at equal parts of the training, the last being the aligned adapter itself; each is measured "
+        "on the held-out questions to see over-optimisation.",
+    )
 
 
 class Distillation(Dpo):

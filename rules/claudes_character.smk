@@ -1,4 +1,6 @@
-"""Claude's Character: responses are ranked, a preference model learns the ranking, DPO aligns the student with it."""
+"""Claude's Character: responses are ranked, a preference model learns the ranking, the student is aligned with it."""
+
+from ethos.training_settings import AlignmentTraining
 
 
 rule rank_responses:
@@ -74,16 +76,18 @@ rule train_preference_model:
 
 
 rule train_aligned:
-    """Align the student with the preference model: DPO on the best and the worst of k."""
+    """Align the student with the preference model: DPO on the best and the worst of k, SFT on the best, or GRPO."""
     input:
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        preference_model="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
         config="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
-        pairs="results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
+        examples="results/{run}/{student}/{constitution}/seed{seed}/aligned/examples.parquet",
+        snapshots=snapshots,
         used="results/{run}/{student}/{constitution}/seed{seed}/used/train_aligned.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_aligned.log",
@@ -96,27 +100,32 @@ rule train_aligned:
         gpu=gpus,
     params:
         settings=settings_of("alignment"),
+        precision=settings_of("preference_model.precision"),
+        max_tokens=settings_of("preference_model.max_tokens"),
         code=code_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
+        " --preference-model {input.preference_model:q}"
+        " --precision {params.precision} --max-tokens {params.max_tokens}"
         " --settings {params.settings:q} --seed {wildcards.seed}"
-        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --examples {output.examples:q} --adapter {output.adapter:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
 
 rule train_shuffled:
-    """Train the control: the same pairs with a random half swapped, so that their order says nothing."""
+    """Train the control: like aligned, on rewards that say nothing."""
     input:
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        preference_model="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
         student=identity_of("student"),
     output:
         adapter="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
         config="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/shuffled/history.json",
-        pairs="results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
+        examples="results/{run}/{student}/{constitution}/seed{seed}/shuffled/examples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/train_shuffled.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_shuffled.log",
@@ -128,12 +137,16 @@ rule train_shuffled:
     resources:
         gpu=gpus,
     params:
-        settings=settings_of("alignment"),
+        settings=settings_of("alignment", AlignmentTraining),
+        precision=settings_of("preference_model.precision"),
+        max_tokens=settings_of("preference_model.max_tokens"),
         code=code_of("train_aligned"),
     shell:
         "python scripts/train_aligned.py"
         " --responses {input.responses:q} --rewards {input.rewards:q} --student {input.student:q}"
+        " --preference-model {input.preference_model:q}"
+        " --precision {params.precision} --max-tokens {params.max_tokens}"
         " --settings {params.settings:q} --seed {wildcards.seed} --shuffled"
-        " --pairs {output.pairs:q} --adapter {output.adapter:q}"
+        " --examples {output.examples:q} --adapter {output.adapter:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

@@ -211,6 +211,14 @@ def prompts_of(rule):
     return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
+# The adapter at equal parts of its training; the last part ends with the adapter itself.
+snapshots = [
+    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/aligned/snapshots/{number}/{name}"
+    for number in range(1, settings.alignment.snapshots)
+    for name in ("adapter_model.safetensors", "adapter_config.json")
+]
+
+
 def report_templates(wildcards):
     """The page of the report and its sections."""
     return sorted(str(path) for path in Path("report").rglob("*.jinja"))

@@ -83,6 +83,55 @@ rule evaluate_character:
         " 2> >(tee {log:q} >&2)"
 
 
+rule watch_alignment:
+    """Measure the aligned student at snapshots of its training, to see whether the reward was over-optimised."""
+    input:
+        constitution=constitution_file,
+        questions="results/{run}/questions/{constitution}.parquet",
+        student=identity_of("student"),
+        measures="results/{run}/{student}/{constitution}/seed{seed}/evaluations/measures.parquet",
+        aligned="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
+        history="results/{run}/{student}/{constitution}/seed{seed}/aligned/history.json",
+        snapshots=snapshots,
+        preference_model="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
+    output:
+        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/overoptimisation.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/watch_alignment.txt",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/watch_alignment.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/watch_alignment.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    params:
+        traits=constitution_of("traits"),
+        cues=constitution_of("cues"),
+        sampling=settings_of("evaluation", ArmSampling),
+        settings=settings_of("evaluation", Intervals),
+        snapshots=settings_of("alignment.snapshots"),
+        scope=settings_of("responses.scope"),
+        precision=settings_of("preference_model.precision"),
+        max_tokens=settings_of("preference_model.max_tokens"),
+        code=code_of("watch_alignment"),
+        prompts=prompts_of("watch_alignment"),
+    shell:
+        "python scripts/watch_alignment.py"
+        " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
+        " --measures {input.measures:q} --aligned {input.aligned:q} --history {input.history:q}"
+        " --snapshots {params.snapshots}"
+        " --preference-model {input.preference_model:q}"
+        " --precision {params.precision} --max-tokens {params.max_tokens}"
+        " --sampling {params.sampling:q} --settings {params.settings:q}"
+        " --scope {params.scope} --seed {wildcards.seed}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --metrics {output.metrics:q}"
+        " --used {output.used:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
 rule evaluate_preferences:
     """Offer each arm two single-word traits, and see which one its answer shows."""
     input:

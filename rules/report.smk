@@ -19,8 +19,8 @@ rule write_report:
         ),
         trainings=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
-            "results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
-            "results/{run}/{student}/{constitution}/seed{seed}/shuffled/pairs.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/aligned/examples.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/shuffled/examples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.json",
             "results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
@@ -34,6 +34,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/overoptimisation.parquet",
         ),
         templates=report_templates,
         style="report/style.css",

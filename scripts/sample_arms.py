@@ -2,60 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
-from ethos.arms import ARMS, adapter_options, arm_engine, arm_messages
-from ethos.constitution import Constitution, load_constitution
-from ethos.engine import Request
+from ethos.arms import ARMS, adapter_options, arm_engine, sample_arm
+from ethos.constitution import load_constitution
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
-from ethos.seeds import derive_seed
 from ethos.stage_settings import ArmSampling
-from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
-
-
-def sample_arm(
-    arm: str,
-    engine: StoredEngine,
-    questions: Sequence[Mapping[str, Any]],
-    constitution: Constitution,
-    settings: ArmSampling,
-    scope: str,
-    seed: int,
-) -> list[dict[str, Any]]:
-    """One arm's responses to the questions. Rows of tables.SAMPLES.
-
-    A question has the same sampling seed in every arm, so that arms differ by their weights and prompts alone.
-    """
-    asked = [(question, sample) for question in questions for sample in range(settings.responses_per_question)]
-    completions = engine.generate(
-        [
-            Request(
-                arm_messages(arm, constitution, question["trait"], question["text"], scope),
-                settings.sampling,
-                derive_seed(seed, "evaluation", question["question_id"], sample),
-            )
-            for question, sample in asked
-        ]
-    )
-    return [
-        {
-            "arm": arm,
-            "question_id": question["question_id"],
-            "trait": question["trait"],
-            "question": question["text"],
-            "sample": sample,
-            "response": completion.text.strip(),
-            "finish_reason": completion.finish_reason,
-            "tokens": completion.completion_tokens,
-            "thinking": completion.thinking or None,
-        }
-        for (question, sample), completion in zip(asked, completions, strict=True)
-    ]
 
 
 @click.command()

@@ -22,6 +22,8 @@ from ethos.figures import (
     traits_figure,
 )
 from ethos.files import whole_file
+from ethos.overoptimisation import what_the_steps_show
+from ethos.overoptimisation_figure import overoptimisation_figure
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
@@ -99,6 +101,10 @@ def draw_figures(cells: Sequence[CellResults]) -> dict[str, tuple[str, str]]:
             traits_figure(cell),
             f"Likelihood ratio by trait, {about}; metrics.csv holds the numbers",
         )
+        figures[f"overoptimisation-{name}"] = (
+            overoptimisation_figure(cell),
+            f"Reward and independent measures by step of the alignment, {about}; metrics.csv holds the numbers",
+        )
         figures[f"curves-{name}"] = curves_figure(cell), f"Training curves, {about}"
         for seed in cell.seeds:
             if any(top_movers(seed, arm) for arm in JUDGED_ARMS):
@@ -154,6 +160,7 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             for reference in ("base", "shuffled")
         },
         "accuracy": held_out_accuracy(seed.accuracy["held_out_accuracy"], settings.evaluation.confidence),
+        "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
 

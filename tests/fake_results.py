@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ethos.arms import ARMS
 from ethos.files import write_json
 from ethos.settings import Settings
-from ethos.tables import METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
+from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
@@ -124,6 +124,24 @@ def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dic
     return rows, moves
 
 
+# Difference from base by step: the reward rises all the way, the likelihood ratio turns, the perplexity leaves its margin.
+STEPS = {
+    "preference_model_score": (0.5, 1.0, 1.6, 2.4), "likelihood_ratio": (0.06, 0.11, 0.05, -0.2),
+    "cue_rate": (0.3, 0.5, 0.4, 0.3), "log_perplexity": (0.1, 0.3, 0.7, 1.6), "repetition": (0.0, 0.0, 0.01, 0.02),
+}  # fmt: skip
+
+
+def fake_steps(cell: dict, changes: dict[str, tuple[float, ...]] = STEPS, half: float = 0.04) -> list[dict]:
+    """The alignment at steps 10, 20, 30 and 40 of 40, and base at step 0."""
+    place = {"arm": "aligned", "evaluation": "overoptimisation", **cell}
+    rows = [estimate(LEVELS[metric], half, metric=metric, slice="step 0 of 40", **place) for metric in changes]
+    for metric, values in changes.items():
+        for number, value in enumerate(values, 1):
+            here = place | {"metric": metric, "slice": f"step {10 * number} of 40"}
+            rows += [estimate(LEVELS[metric] + value, half, **here), estimate(value, half, reference="base", **here)]
+    return rows
+
+
 def build_run(results: Path, settings: Settings) -> None:
     """A complete results folder, small, and every number drawn from a fixed seed."""
     noise = random.Random(7)
@@ -214,16 +232,18 @@ def _build_cell(
             "rejected": "b",
             "margin": None,
         }
-        for number, training in ((53, "aligned"), (51, "shuffled"), (52, "distilled")):
-            write_table(home / training / "pairs.parquet", table_from([pair] * number, PAIRS))
-        counts = {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2}
-        write_json(home / "distilled" / "pairs.json", counts)
+        write_table(home / "distilled" / "pairs.parquet", table_from([pair] * 52, PAIRS))
+        write_json(home / "distilled" / "pairs.json", {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2})
+        for number, training in ((53, "aligned"), (51, "shuffled")):
+            write_table(home / training / "examples.parquet", table_from([pair] * number, EXAMPLES))
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )
         rows, moves = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
         write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        steps = fake_steps(cell | {"seed": seed})
+        write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

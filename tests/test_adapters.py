@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,16 @@ from peft.tuners.lora import LoraLayer
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from ethos.engine import ScoreRequest, chat
 from ethos.files import write_json
 from ethos.loading import load_model, load_tokenizer
 from ethos.models import adapter_identity, content_identity
-from ethos.preference_data import Reward, RewardRequest, conversation, dpo_rows
+from ethos.preference_data import Reward, RewardRequest, chosen_rows, conversation, dpo_rows
 from ethos.reward_model import RewardModel
 from ethos.settings import Introspection
+from ethos.stored_engine import StoredEngine
 from ethos.training import Job, train
-from ethos.training_settings import Dpo, Lora, PreferenceModel
+from ethos.training_settings import Alignment, Dpo, Lora, PreferenceModel
 from scripts.merge_persona import merge_adapters
 from scripts.train_preference_model import reward_rows
 
@@ -66,6 +69,23 @@ def adapters(identity: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
             folder / "introspection",
         )
     return {name: folder / name for name in ("distilled", "introspection")}
+
+
+def test_sft_on_chosen_responses_makes_them_likelier(identity: Path, tmp_path: Path, monkeypatch) -> None:
+    """What best of n does."""
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store")}))
+    for name in ("first", "second"):
+        settings = Alignment(**SHARED, method="best_of_n", epochs=3)
+        train(Job("sft", chosen_rows(PAIRS), settings, 0, identity, snapshots=2), tmp_path / name)
+        shutil.rmtree(tmp_path / "store" / "trainings")
+    for name in ("adapter_model.safetensors", "snapshots/1/adapter_model.safetensors"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    requests = [ScoreRequest(chat(user=pair["question"]), pair["chosen"]) for pair in PAIRS]
+    means = [
+        [score.mean for score in StoredEngine(identity, stage="test", adapters=adapters).score(requests)]
+        for adapters in ([], [tmp_path / "first" / "snapshots" / "1"], [tmp_path / "first"])
+    ]
+    assert all(base < halfway < final for base, halfway, final in zip(*means, strict=True))
 
 
 def test_training_moves_the_weights_and_leaves_a_curve(adapters: dict[str, Path]) -> None:

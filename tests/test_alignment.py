@@ -1,11 +1,12 @@
-"""The policy is trained on the best against the worst; the control on the same pairs with an order that says nothing."""
+"""What each way to align trains on, and its control: the same questions with rewards that say nothing."""
 
 from __future__ import annotations
 
 import pytest
 
-from ethos.preference_data import dpo_rows
-from scripts.train_aligned import best_and_worst, shuffle_preferences
+from ethos.preference_data import chosen_rows, dpo_rows
+from ethos.tables import EXAMPLES, table_from
+from scripts.train_aligned import best_and_worst, best_of_n, questions_asked, shuffle_preferences
 from scripts.train_preference_model import held_out_accuracy, reward_rows
 
 
@@ -94,6 +95,41 @@ def test_the_control_is_the_same_for_the_same_seed_only():
     assert shuffle_preferences(pairs(40), 1) == shuffle_preferences(pairs(40), 1) != shuffle_preferences(pairs(40), 2)
 
 
+def many(count: int) -> tuple[list[dict], list[dict]]:
+    """Questions with three responses each, of which the one in the middle has the highest reward."""
+    names = [f"q{number}" for number in range(count)]
+    responses = [response(name, sample) for name in names for sample in range(3)]
+    return responses, rewards(**{name: [0.0, 1.0, -1.0] for name in names})
+
+
+def test_the_best_of_n_is_the_response_of_highest_reward():
+    found = best_of_n(*many(2))
+    assert [(row["question_id"], row["chosen"]) for row in found] == [("q0", "q01"), ("q1", "q11")]
+    assert table_from(found, EXAMPLES).num_rows == 2
+
+
+def test_the_best_of_one_is_no_choice_and_does_not_train():
+    alone = [response("a", 0), response("held", 0, split="held_out"), response("held", 1, split="held_out")]
+    assert best_of_n(alone, rewards(a=[1.0], held=[0.0, 1.0])) == []
+
+
+def test_the_control_of_best_of_n_takes_any_response_whatever_its_reward():
+    responses, values = many(60)
+    found = best_of_n(responses, values, control=3)
+    assert [row["question_id"] for row in found] == [row["question_id"] for row in best_of_n(responses, values)]
+    drawn = [row["chosen"].removeprefix(row["question_id"]) for row in found]
+    assert all(10 < drawn.count(sample) < 32 for sample in "012")
+    other = [row | {"reward": -row["reward"]} for row in values]
+    assert best_of_n(responses, other, control=3) == found != best_of_n(responses, values, control=4)
+
+
+def test_grpo_answers_every_training_question_that_was_rewarded_anew():
+    responses = [response("a", 0), response("a", 1), response("held", 0, split="held_out"), response("unranked", 0)]
+    found = questions_asked(responses, rewards(a=[0.0, 0.0], held=[1.0]))
+    assert [(row["question_id"], row["chosen"], row["rejected"]) for row in found] == [("a", None, None)]
+    assert table_from(found, EXAMPLES).num_rows == 1
+
+
 def test_the_trainers_see_no_system_prompt():
     """The character must be learned, not read."""
     [row] = dpo_rows(pairs(1))
@@ -101,6 +137,11 @@ def test_the_trainers_see_no_system_prompt():
         "prompt": [{"role": "user", "content": "0?"}],
         "chosen": [{"role": "assistant", "content": "good 0"}],
         "rejected": [{"role": "assistant", "content": "bad 0"}],
+    }
+    [row] = chosen_rows(pairs(1))
+    assert row == {
+        "prompt": [{"role": "user", "content": "0?"}],
+        "completion": [{"role": "assistant", "content": "good 0"}],
     }
     [row] = reward_rows(pairs(1))
     assert row["chosen"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "good 0"}]

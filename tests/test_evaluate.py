@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ethos.arms import ARMS
+from ethos.arms import ARMS, sample_arm
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
+from ethos.measures import compare_arms, distinct_share, measure_samples
 from ethos.stage_settings import ArmSampling, Intervals, Preferences
 from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
-from scripts.evaluate_character import compare_arms, distinct_share, measure_samples
 from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths
-from scripts.sample_arms import sample_arm
 
 INTERVALS = Intervals(resamples=99)
 TRAITS = [{"id": name, "text": f"I am {name}.", "questions": ["Why?"]} for name in ("calm", "kind")]

@@ -166,6 +166,26 @@ def test_names_that_do_not_fit_together_are_refused(tmp_path, given, field, line
 
 
 @pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ("alignment: {method: grpo, batch_size: 12}", "alignment.batch_size"),
+        ("alignment: {method: grpo, grpo: {generations: 5}}", "alignment.batch_size"),
+        ("alignment: {method: grpo, grpo: {generations: 1}}", "alignment.grpo.generations"),
+        ("alignment: {method: grpo, grpo: {kl: 0}}", "alignment.grpo.kl"),
+        ("alignment: {method: grpo, max_tokens: 512}", "alignment.grpo.max_new_tokens"),
+        ("alignment: {method: ppo}", "alignment.method"),
+        ("alignment: {snapshots: 0}", "alignment.snapshots"),
+    ],
+)
+def test_an_alignment_that_cannot_be_trained_is_refused_with_its_field(tmp_path, given, field):
+    assert refusal(tmp_path, f"{SMALLEST}{given}\n").startswith(f"{NEXT_LINE}: {field}: ")
+
+
+def test_what_grpo_needs_is_not_asked_of_the_other_methods():
+    assert loaded("alignment: {batch_size: 12, max_tokens: 512}").alignment.method == "dpo"
+
+
+@pytest.mark.parametrize(
     ("stated", "path", "kept"),
     [
         ("rankings: {sampling: {max_new_tokens: 9}}", "rankings.sampling.temperature", 0),

@@ -20,14 +20,16 @@ import pytest
 import torch
 
 from ethos.files import read_json, sha256_of_file, write_json
+from ethos.grpo import Rewards
 from ethos.models import content_identity
 from ethos.settings import Introspection
 from ethos.training import Job, train
 from ethos.training_checkpoints import Checkpoints
-from ethos.training_settings import Dpo, Lora, PreferenceModel
+from ethos.training_settings import Alignment, Dpo, Lora, PreferenceModel
 from tests.conftest import ROOT
 
 FILES = ("adapter_model.safetensors", "adapter_config.json", "history.json", "examples.json")
+SNAPSHOTS = tuple(f"snapshots/{number}/adapter_model.safetensors" for number in (1, 2, 3))
 STEPS = 13  # of an epoch: 25 examples, 2 a step, one at a time; so the last step is half a one
 Trained = Callable[[str, int], Path]
 
@@ -39,16 +41,21 @@ def example(kind: str, number: int) -> dict:
     rejected = {"role": "assistant", "content": "The cook can check the list. " * (1 + number % 2)}
     if kind == "reward":
         return {"chosen": [asked, chosen], "rejected": [asked, rejected]}
+    if kind == "grpo":
+        return {"prompt": [asked]}
     if kind == "sft":
         return {"prompt": [asked], "completion": [chosen]}
     return {"prompt": [asked], "chosen": [chosen], "rejected": [rejected]}
 
 
 def job(kind: str, epochs: int, identity: Path) -> Job:
-    settings = {"reward": PreferenceModel, "dpo": Dpo, "sft": Introspection}[kind](
-        epochs=epochs, learning_rate=1e-3, batch_size=2, precision="float32", lora=Lora(rank=4, alpha=8)
-    )
-    return Job(kind, [example(kind, number) for number in range(25)], settings, 0, identity)
+    settings = {"reward": PreferenceModel, "dpo": Dpo, "sft": Introspection, "grpo": Alignment}[kind](
+        epochs=epochs, learning_rate=1e-3, batch_size=2, precision="float32", lora=Lora(rank=4, alpha=8),
+        **({"method": "grpo", "grpo": {"generations": 2, "max_new_tokens": 8}} if kind == "grpo" else {}),
+    )  # fmt: skip
+    rows = [example(kind, number) for number in range(13 if kind == "grpo" else 25)]
+    others = {"rewards": Rewards(identity.parent / "rewards", "float32", 64)} if kind == "grpo" else {}
+    return Job(kind, rows, settings, 0, identity, snapshots=1 if kind == "reward" else 4, **others)
 
 
 def execution(store: Path, minutes: float) -> str:
@@ -93,7 +100,7 @@ def kill_after(process: subprocess.Popen, store: Path, reached: int, *, delay: f
 
 
 def assert_equal(folder: Path, expected: Path) -> None:
-    for name in FILES:
+    for name in (*FILES, *(SNAPSHOTS if (expected / "snapshots").is_dir() else ())):
         assert (folder / name).read_bytes() == (expected / name).read_bytes(), name
 
 
@@ -105,6 +112,7 @@ def identity(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     write_json(folder / "config.json", {**read_json(folder / "config.json"), "attention_dropout": 0.1})
     facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
     write_json(folder / "identity.json", {**content_identity(folder), **facts})
+    train_here("reward", 1, folder / "identity.json", folder.parent / "store", folder / "rewards")  # what GRPO asks
     return folder / "identity.json"
 
 
@@ -143,7 +151,7 @@ def resume(killed: Path, identity: Path, tmp_path: Path, caplog: pytest.LogCaptu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("epochs", [1, 2])
-@pytest.mark.parametrize("kind", ["reward", "dpo", "sft"])
+@pytest.mark.parametrize("kind", ["reward", "dpo", "sft", "grpo"])
 def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bytes(
     kind: str, epochs: int, identity: Path, uninterrupted: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

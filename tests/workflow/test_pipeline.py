@@ -20,7 +20,12 @@ CELL = Path("results/test/tiny/poeticism")
 
 def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished: Checkout) -> None:
     cell = finished.folder / CELL
-    for name in ("responses.parquet", "pairs.parquet", "seed0/aligned/pairs.parquet", "seed0/distilled/pairs.parquet"):
+    for name in (
+        "responses.parquet",
+        "pairs.parquet",
+        "seed0/aligned/examples.parquet",
+        "seed0/distilled/pairs.parquet",
+    ):
         assert pq.read_metadata(cell / name).num_rows > 10, name
     samples = read_table(cell / "seed0/evaluations/samples.parquet", SAMPLES).to_pylist()
     assert {row["arm"] for row in samples} == set(ARMS)
@@ -35,8 +40,8 @@ def test_no_question_is_in_both_splits_and_none_held_out_trains(finished: Checko
     questions = pq.read_table(finished.folder / "results/test/questions/poeticism.parquet").to_pylist()
     held_out = {fold(row["text"]) for row in questions if row["split"] == "held_out"}
     assert {row["trait"] for row in questions} == {row["trait"] for row in questions if row["split"] == "held_out"}
-    for name in ("aligned", "shuffled", "distilled"):
-        trained = {fold(row["question"]) for row in pq.read_table(cell / f"seed0/{name}/pairs.parquet").to_pylist()}
+    for name in ("aligned/examples", "shuffled/examples", "distilled/pairs"):
+        trained = {fold(row["question"]) for row in pq.read_table(cell / f"seed0/{name}.parquet").to_pylist()}
         assert trained and not trained & held_out
 
 
@@ -45,7 +50,7 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
     with open(report / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == METRICS.names
-    assert {row["evaluation"] for row in rows} == {"character", "preferences"}
+    assert {row["evaluation"] for row in rows} == {"character", "preferences", "overoptimisation"}
     assert "<script" not in (report / "index.html").read_text().casefold()
 
 

@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report"}
-EVALUATIONS = {"sample_arms", "evaluate_character", "evaluate_preferences"}
+MEASURING = {"evaluate_character", "watch_alignment"}
+EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING
 # What follows from each stage on, in one constitution; the report joins all constitutions.
 FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
@@ -164,14 +165,15 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "responses:\n", "responses:\n  max_tokens: 999\n", FROM_RESPONSES, "responses.max_tokens: 1024 -> 999"),
         ("config/test.yaml", "dtype: float32\n", "dtype: float32\n    names: [Tiny]\n", set(), 'models.tiny.names: [] -> ["Tiny"]'),
         ("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3", FROM_PREFERENCE_MODEL, "preference_model.learning_rate: 0.001 -> 0.002"),
-        ("config/test.yaml", "alignment: *training", "alignment:\n  <<: *training\n  beta: 0.2", FROM_ALIGNMENT, "alignment.beta: 0.1 -> 0.2"),
+        ("config/test.yaml", "alignment:\n", "alignment:\n  beta: 0.2\n", FROM_ALIGNMENT, "alignment.beta: 0.1 -> 0.2"),
+        ("config/test.yaml", "  snapshots: 2", "  snapshots: 3", {"train_aligned"} | EVALUATIONS, "alignment.snapshots: 2 -> 3"),
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", {"evaluate_character"}, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", {"evaluate_character", "evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", {"sample_arms", "evaluate_character"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
         ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
@@ -190,7 +192,7 @@ def test_an_edit_rebuilds_what_it_touches_and_the_dry_run_says_which(
 
 def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> None:
     copy.edit("constitutions/candor.yaml", "cues:\n", "cues:\n  - truly\n")
-    assert planned(copy) == {"candor": {"evaluate_character"}, "": REPORT}
+    assert planned(copy) == {"candor": MEASURING, "": REPORT}
     assert plan(copy)["evaluate_character", "candor"].endswith(": cues changed")
 
 
