@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from ethos.section import Name, Precision, Section
 from ethos.stage_settings import (
     ArmSampling,
+    Contributions,
     Intervals,
     IntrospectionData,
     Persona,
@@ -139,6 +140,10 @@ class Settings(Section):
     )
     persona: Persona = Field(Persona(), description="The merge of both adapters.")
     evaluation: Evaluation = Field(Evaluation(), description="What is measured.")
+    contributions: Contributions | None = Field(
+        None,
+        description="What each trait contributes, by leaving it out; not measured if not given. See `docs/traits.md`.",
+    )
     report: Report = Field(Report(), description="What the report shows first.")
     execution: Execution = Field(Execution(), description="How the work is done; rebuilds nothing.")
 
@@ -152,6 +157,10 @@ class Settings(Section):
             values = getattr(self, field)
             if len(set(values)) < len(values):
                 raise FieldError("names one twice; keep one", field)
+        if self.contributions and self.contributions.constitution not in self.constitutions:
+            raise FieldError(
+                f"{self.contributions.constitution!r} is not one of `constitutions`", "contributions", "constitution"
+            )
         if self.report.headline and self.report.headline not in self.constitutions:
             raise FieldError(f"{self.report.headline!r} is not one of `constitutions`", "report", "headline")
         return self

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from ethos.engine import Sampling
-from ethos.section import Section
+from ethos.section import Name, Section
 
 
 class Questions(Section):
@@ -105,6 +105,15 @@ class ArmSampling(Section):
 
     responses_per_question: int = Field(1, ge=1, description="Responses sampled for each held-out question and arm.")
     sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
+
+
+class Contributions(Section):
+    """What each trait contributes: one arm is trained again without each trait in turn."""
+
+    constitution: Name = Field(
+        description="The constitution whose traits are left out in turn; one of `constitutions`."
+    )
+    arm: Literal["distilled", "persona", "aligned"] = Field("distilled", description="The arm that is trained.")
 
 
 class Intervals(Section):

@@ -32,6 +32,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
         ),
+        contributions=contribution_tables(),
         templates=report_templates,
         style="report/style.css",
     output:

@@ -20,12 +20,10 @@ from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_from, write_table
 
-# Measured by trait too; the fluency measures are of the whole.
-_BY_TRAIT = ("likelihood_ratio", "preference_model_score", "cue_rate")
 # base for all arms; the control for what was trained.
-_REFERENCES = {"base": ARMS[1:], "shuffled": ("distilled", "persona", "aligned")}
+REFERENCES = {"base": ARMS[1:], "shuffled": ("distilled", "persona", "aligned")}
 # Who judges a measure; the others are counted.
-_JUDGES = {"likelihood_ratio": "{student}", "log_perplexity": "{student}", "preference_model_score": "preference model"}
+JUDGES = {"likelihood_ratio": "{student}", "log_perplexity": "{student}", "preference_model_score": "preference model"}
 
 
 def distinct_share(response: str, n: int) -> float | None:
@@ -39,7 +37,7 @@ def measure_samples(
     samples: Sequence[Mapping[str, Any]],
     constitution: Constitution,
     base: StoredEngine,
-    rewards: Sequence[float],
+    rewards: Sequence[float | None],
     scope: str,
 ) -> list[dict[str, Any]]:
     """Every measure of every sample. Rows of tables.MEASURES; a measure that an empty response has not is null.
@@ -68,26 +66,44 @@ def measure_samples(
     return rows
 
 
-def compare_arms(measures: Sequence[Mapping[str, Any]], settings: Intervals, seed: int) -> list[dict[str, Any]]:
-    """Levels of each arm, and paired differences from its references, over questions and by trait.
+def question_means(measures: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+    """The mean over the samples of a question: by arm and metric, and in there by question id and trait.
 
-    measures: rows of tables.MEASURES. Samples of a question are averaged first: questions are what is drawn at random.
-    Returns the fields of tables.METRICS that are known here.
+    measures: rows of tables.MEASURES. Questions, and not samples, are what is drawn at random.
     """
     by_question: dict[tuple[str, str], dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in measures:
         if row["value"] is not None:
             by_question[row["arm"], row["metric"]][row["question_id"], row["trait"]].append(row["value"])
-    means = {
+    return {
         place: {key: sum(values) / len(values) for key, values in questions.items()}
         for place, questions in by_question.items()
     }
+
+
+def paired(own: Mapping[Any, float], other: Mapping[Any, float]) -> dict[Any, float]:
+    """The differences on what both have."""
+    return {key: own[key] - other[key] for key in own if key in other}
+
+
+def compare_arms(
+    measures: Sequence[Mapping[str, Any]],
+    settings: Intervals,
+    seed: int,
+    references: Mapping[str, Sequence[str]] = REFERENCES,
+) -> list[dict[str, Any]]:
+    """Levels of each arm, and paired differences from its references, over questions and by trait.
+
+    measures: rows of tables.MEASURES. references: the arms that are compared with each.
+    Returns the fields of tables.METRICS that are known here.
+    """
+    means = question_means(measures)
     rows = []
     for (arm, metric), own in means.items():
         compared: list[tuple[str | None, dict]] = [(None, own)]
-        for reference, arms in _REFERENCES.items():
+        for reference, arms in references.items():
             if arm in arms and (other := means.get((reference, metric))):
-                compared.append((reference, {key: own[key] - other[key] for key in own if key in other}))
+                compared.append((reference, paired(own, other)))
         for reference, values in compared:
             rows += _summaries(arm, reference, metric, values, settings, seed)
     return rows
@@ -102,9 +118,8 @@ def _summaries(
     seed: int,
 ) -> list[dict[str, Any]]:
     slices = {"all": list(values.values())}
-    if metric in _BY_TRAIT:
-        for (_, trait), value in values.items():
-            slices.setdefault(trait, []).append(value)
+    for (_, trait), value in values.items():
+        slices.setdefault(trait, []).append(value)
     rows = []
     for name, numbers in slices.items():
         if numbers:
@@ -159,7 +174,7 @@ def main(
     base = StoredEngine(student, stage="evaluate_character")
     measured = measure_samples(rows, character, base, rewards, scope)
     results = [
-        row | {"judge": _JUDGES.get(row["metric"], "none").format(student=place[1])}
+        row | {"judge": JUDGES.get(row["metric"], "none").format(student=place[1])}
         for row in compare_arms(measured, settings, seed)
     ]
     write_table(measures, table_from(measured, MEASURES))
