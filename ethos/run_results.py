@@ -57,13 +57,21 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
     """Every (student, constitution) of a run, the headline constitution first."""
     constitutions = sorted(settings.constitutions, key=lambda name: name != settings.headline)
     return [
-        _read_cell(results, student, constitution, settings.seeds)
+        _read_cell(results, student, constitution, settings.seeds, _evaluations(settings, constitution))
         for constitution in constitutions
         for student in settings.students
     ]
 
 
-def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[int]) -> CellResults:
+def _evaluations(settings: Settings, constitution: str) -> list[str]:
+    """The tables of tables.METRICS that the run has for a constitution."""
+    asked = settings.contributions and settings.contributions.constitution == constitution
+    return ["character", "preferences", *(["contributions"] if asked else [])]
+
+
+def _read_cell(
+    results: Path, student: str, constitution: str, seeds: Sequence[int], evaluations: Sequence[str]
+) -> CellResults:
     folder = results / student / constitution
     cut_off = Counter({"teacher": 0, "in_character": 0, "plain": 0})
     for path, author in (
@@ -81,21 +89,20 @@ def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[i
         read_json(_present(folder / "responses.json")),
         dict(cut_off),
         read_json(_present(folder / "rankings.json")),
-        [_read_seed(folder / f"seed{seed}", seed) for seed in seeds],
+        [_read_seed(folder / f"seed{seed}", seed, evaluations) for seed in seeds],
     )
 
 
-def _read_seed(folder: Path, seed: int) -> SeedResults:
-    evaluations = folder / "evaluations"
+def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResults:
     metrics = [
         row
-        for name in ("character", "preferences")
-        for row in read_table(_present(evaluations / f"{name}.parquet"), METRICS).to_pylist()
+        for name in evaluations
+        for row in read_table(_present(folder / "evaluations" / f"{name}.parquet"), METRICS).to_pylist()
     ]
     return SeedResults(
         seed,
         metrics,
-        read_table(_present(evaluations / "samples.parquet"), SAMPLES).to_pylist(),
+        read_table(_present(folder / "evaluations" / "samples.parquet"), SAMPLES).to_pylist(),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
         {
             name: read_table(_present(folder / name / "pairs.parquet"), PAIRS).num_rows
