@@ -188,6 +188,14 @@ def cells(*patterns):
     )
 
 
+def contribution_adapter(constitution):
+    """The adapter of the arm whose traits are left out, trained on a constitution."""
+    arm = settings.contributions.arm
+    return (
+        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
+    )
+
+
 def contribution_tables():
     """What each trait contributes, for every student and seed; none where the run does not ask for it."""
     return expand(

@@ -7,14 +7,6 @@ from ethos.stage_settings import ArmSampling, Intervals
 ruleorder: leave_out_trait > generate_questions
 
 
-def contribution_adapter(constitution):
-    """The adapter of the arm whose traits are left out, trained on a constitution."""
-    arm = settings.contributions.arm
-    return (
-        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
-    )
-
-
 rule leave_out_trait:
     """Take a trait, its text and its questions, out of a constitution."""
     input:
