@@ -20,6 +20,11 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
+if settings.contributions:
+
+    include: "rules/contributions.smk"
+
+
 # Models and messages are fetched where there is a network: on the login node of a cluster.
 localrules:
     all,

@@ -14,8 +14,6 @@ from ethos.stage_settings import Intervals
 from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
 
-# Measured by trait too; the fluency measures are of the whole.
-_BY_TRAIT = ("likelihood_ratio", "preference_model_score", "cue_rate")
 # base for all arms; the control for what was trained.
 _REFERENCES = {"base": ARMS[1:], "shuffled": ("distilled", "persona", "aligned")}
 # Who judges a measure; the others are counted.
@@ -38,7 +36,7 @@ def measure_samples(
     samples: Sequence[Mapping[str, Any]],
     constitution: Constitution,
     base: StoredEngine,
-    rewards: Sequence[float],
+    rewards: Sequence[float | None],
     scope: str,
 ) -> list[dict[str, Any]]:
     """Every measure of every sample. Rows of tables.MEASURES; a measure that an empty response has not is null.
@@ -67,34 +65,48 @@ def measure_samples(
     return rows
 
 
-def compare_arms(
-    measures: Sequence[Mapping[str, Any]],
-    settings: Intervals,
-    seed: int,
-    references: Mapping[str, Sequence[str]] = _REFERENCES,
-    by_trait: Sequence[str] = _BY_TRAIT,
-) -> list[dict[str, Any]]:
-    """Levels of each arm, and paired differences from its references, over questions and by trait.
+def question_means(measures: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+    """The mean over the samples of a question: by arm and metric, and in there by question id and trait.
 
-    measures: rows of tables.MEASURES. Samples of a question are averaged first: questions are what is drawn at random.
-    references: the arms that are compared with each. by_trait: the measures that are told by trait too. Returns the fields of tables.METRICS that are known here.
+    measures: rows of tables.MEASURES. Questions, and not samples, are what is drawn at random.
     """
     by_question: dict[tuple[str, str], dict[tuple[str, str], list[float]]] = defaultdict(lambda: defaultdict(list))
     for row in measures:
         if row["value"] is not None:
             by_question[row["arm"], row["metric"]][row["question_id"], row["trait"]].append(row["value"])
-    means = {
+    return {
         place: {key: sum(values) / len(values) for key, values in questions.items()}
         for place, questions in by_question.items()
     }
+
+
+def paired(own: Mapping[Any, float], other: Mapping[Any, float]) -> dict[Any, float]:
+    """The differences on what both have."""
+    return {key: own[key] - other[key] for key in own if key in other}
+
+
+def compare_arms(
+    measures: Sequence[Mapping[str, Any]],
+    settings: Intervals,
+    seed: int,
+    references: Mapping[str, Sequence[str]] = _REFERENCES,
+    *,
+    by_trait: bool = True,
+) -> list[dict[str, Any]]:
+    """Levels of each arm, and paired differences from its references, over questions and, with `by_trait`, of each trait.
+
+    measures: rows of tables.MEASURES. references: the arms that are compared with each. Returns the fields of
+    tables.METRICS that are known here.
+    """
+    means = question_means(measures)
     rows = []
     for (arm, metric), own in means.items():
         compared: list[tuple[str | None, dict]] = [(None, own)]
         for reference, arms in references.items():
             if arm in arms and (other := means.get((reference, metric))):
-                compared.append((reference, {key: own[key] - other[key] for key in own if key in other}))
+                compared.append((reference, paired(own, other)))
         for reference, values in compared:
-            rows += _summaries(arm, reference, metric, values, settings, seed, by_trait=metric in by_trait)
+            rows += _summaries(arm, reference, metric, values, settings, seed, by_trait=by_trait)
     return rows
 
 

@@ -71,13 +71,21 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
     """Every (student, constitution) of a run, the headline constitution first."""
     constitutions = sorted(settings.constitutions, key=lambda name: name != settings.headline)
     return [
-        _read_cell(results, student, constitution, settings.seeds)
+        _read_cell(results, student, constitution, settings.seeds, _evaluations(settings, constitution))
         for constitution in constitutions
         for student in settings.students
     ]
 
 
-def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[int]) -> CellResults:
+def _evaluations(settings: Settings, constitution: str) -> list[str]:
+    """The tables of tables.METRICS that the run has for a constitution."""
+    asked = settings.contributions and settings.contributions.constitution == constitution
+    return ["character", "preferences", "overoptimisation", *(["contributions"] if asked else [])]
+
+
+def _read_cell(
+    results: Path, student: str, constitution: str, seeds: Sequence[int], evaluations: Sequence[str]
+) -> CellResults:
     folder = results / student / constitution
     return CellResults(
         student,
@@ -91,21 +99,16 @@ def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[i
         _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
         _rows(folder / "rankings.parquet", RANKINGS),
         _rows(folder / "pairs.parquet", PAIRS),
-        [_read_seed(folder / f"seed{seed}", seed) for seed in seeds],
+        [_read_seed(folder / f"seed{seed}", seed, evaluations) for seed in seeds],
     )
 
 
-def _read_seed(folder: Path, seed: int) -> SeedResults:
-    evaluations = folder / "evaluations"
-    metrics = [
-        row
-        for name in ("character", "preferences", "overoptimisation")
-        for row in _rows(evaluations / f"{name}.parquet", METRICS)
-    ]
+def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResults:
+    metrics = [row for name in evaluations for row in _rows(folder / "evaluations" / f"{name}.parquet", METRICS)]
     return SeedResults(
         seed,
         metrics,
-        _rows(evaluations / "samples.parquet", SAMPLES),
+        _rows(folder / "evaluations" / "samples.parquet", SAMPLES),
         {name: read_json(_present(folder / name / "history.json")) for name in TRAININGS},
         {
             name: len(_rows(folder / name / file, schema))

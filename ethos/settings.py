@@ -17,6 +17,7 @@ from pydantic import Field, field_validator, model_validator
 from ethos.section import Name, Precision, Section
 from ethos.stage_settings import (
     ArmSampling,
+    Contributions,
     Intervals,
     IntrospectionData,
     Persona,
@@ -145,6 +146,10 @@ class Settings(Section):
     )
     persona: Persona = Field(Persona(), description="The merge of both adapters.")
     evaluation: Evaluation = Field(Evaluation(), description="What is measured.")
+    contributions: Contributions | None = Field(
+        None,
+        description="What each trait contributes, by leaving it out; not measured if not given. See `docs/traits.md`.",
+    )
     report: Report = Field(Report(), description="What the report shows first.")
     execution: Execution = Field(Execution(), description="How the work is done; rebuilds nothing.")
 
@@ -162,6 +167,10 @@ class Settings(Section):
             if self.models[self.teacher].names and not self.models[student].names:
                 message = f"needs a name, since the teacher {self.teacher!r} has names and its responses are renamed"
                 raise FieldError(message, "models", student, "names")
+        if self.contributions and self.contributions.constitution not in self.constitutions:
+            raise FieldError(
+                f"{self.contributions.constitution!r} is not one of `constitutions`", "contributions", "constitution"
+            )
         if self.report.headline and self.report.headline not in self.constitutions:
             raise FieldError(f"{self.report.headline!r} is not one of `constitutions`", "report", "headline")
         return self

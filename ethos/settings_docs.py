@@ -54,7 +54,9 @@ def _section(path: str, model: type[BaseModel], defaults: BaseModel | None = Non
 
 
 def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field holds, itself or as the values of a mapping or list."""
+    """The section that a field holds, itself, where it is given, or as the values of a mapping or list."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((inner for part in get_args(annotation) if (inner := _inner_model(part))), None)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     if get_origin(annotation) in (dict, list):

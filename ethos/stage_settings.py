@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from pydantic import Field, field_validator
 
 from ethos.engine import Sampling
-from ethos.section import Section
+from ethos.section import Name, Section
 
 # The names of the checks in ethos/filters.py.
 Filter = Literal["invented_turns", "talks_about_traits", "refusal", "wrong_language"]
@@ -175,6 +175,15 @@ class ArmSampling(Section):
 
     responses_per_question: int = Field(1, ge=1, description="Responses sampled for each held-out question and arm.")
     sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
+
+
+class Contributions(Section):
+    """What each trait contributes: one arm is trained again without each trait in turn."""
+
+    constitution: Name = Field(
+        description="The constitution whose traits are left out in turn; one of `constitutions`."
+    )
+    arm: Literal["distilled", "persona", "aligned"] = Field("distilled", description="The arm that is trained.")
 
 
 class Intervals(Section):

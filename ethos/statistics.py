@@ -61,6 +61,38 @@ def proportion_with_interval(successes: int, n: int, *, confidence: float) -> Es
     return Estimate(successes / n, float(low), float(high), n, "Wilson")
 
 
+def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
+    """Two-sided p-value of a mean paired difference: how often one at least as large comes of random signs.
+
+    All assignments of signs are tried where they are no more than `resamples`, which makes the test exact
+    (Fisher 1935, The Design of Experiments, section 21). Raises ValueError without differences.
+    """
+    from scipy import stats
+
+    sample = np.asarray(differences, dtype=float)
+    if sample.size == 0:
+        raise ValueError("no values")
+    return float(
+        stats.permutation_test(
+            (sample,),
+            np.mean,
+            permutation_type="samples",
+            n_resamples=resamples,
+            vectorized=True,
+            rng=np.random.default_rng(seed),
+        ).pvalue
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values of one family of tests, adjusted so that a false finding among all is as rare as p says (Holm 1979)."""
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
 def bradley_terry(
     items: int, wins: Sequence[tuple[int, int]], ties: Sequence[tuple[int, int]] = (), *, prior: float = 0.1
 ) -> np.ndarray:

@@ -17,6 +17,7 @@ from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
+from ethos.leave_out import leave_out_each
 from ethos.settings import settings_from
 from ethos.section import Section
 from ethos.stage_settings import PromptSource
@@ -35,6 +36,10 @@ try:
     constitutions = {
         name: load_constitution(f"constitutions/{name}.yaml") for name in settings.constitutions
     }
+    # Without each trait in turn, by the name in results; made by `leave_out_trait`.
+    measured = settings.contributions
+    variants = leave_out_each(constitutions[measured.constitution]) if measured else {}
+    constitutions |= variants
     for folder in ("results", "logs", "benchmarks", settings.execution.store):
         check_writable(Path(folder))
     for number, prompts in enumerate(settings.questions.extra):
@@ -85,7 +90,8 @@ prompt_tables = [
 wildcard_constraints:
     run=re.escape(settings.run),
     student="|".join(map(re.escape, settings.students)),
-    constitution="|".join(map(re.escape, settings.constitutions)),
+    constitution="|".join(map(re.escape, constitutions)),
+    trait=r"[a-z][a-z0-9_]*",
     seed=r"\d+",
     folder="|".join(map(re.escape, model_folders)),
     prompts="|".join(map(re.escape, prompt_folders)) or "none",
@@ -132,7 +138,12 @@ def prompts_source(wildcards):
 
 def constitution_file(wildcards):
     """The constitution, watched by its content (`constitution_of`), not by its date."""
-    return ancient(f"constitutions/{wildcards.constitution}.yaml")
+    name = wildcards.constitution
+    if name in variants:
+        return ancient(
+            f"results/{wildcards.run}/constitutions/{name}/{constitutions[name].name}.yaml"
+        )
+    return ancient(f"constitutions/{name}.yaml")
 
 
 @cache
@@ -231,6 +242,25 @@ def cells(*patterns):
         run=settings.run,
         student=settings.students,
         constitution=settings.constitutions,
+        seed=settings.seeds,
+    )
+
+
+def contribution_adapter(constitution):
+    """The adapter of the arm whose traits are left out, trained on a constitution."""
+    arm = settings.contributions.arm
+    return (
+        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
+    )
+
+
+def contribution_tables():
+    """What each trait contributes, for every student and seed; none where the run does not ask for it."""
+    return expand(
+        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/contributions.parquet",
+        run=settings.run,
+        student=settings.students,
+        constitution=[settings.contributions.constitution] if settings.contributions else [],
         seed=settings.seeds,
     )
 

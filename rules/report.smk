@@ -36,6 +36,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/overoptimisation.parquet",
         ),
+        contributions=contribution_tables(),
         templates=report_templates,
         style="report/style.css",
     output:

@@ -30,7 +30,7 @@ def step_metrics(
     """
     base, *later = steps
     total = max(steps.values())
-    rows = compare_arms(measures, settings, seed, references={base: later}, by_trait=())
+    rows = compare_arms(measures, settings, seed, references={base: later}, by_trait=False)
     return [row | {"arm": "aligned", "slice": f"step {steps[row['arm']]} of {total}"} for row in rows]
 
 

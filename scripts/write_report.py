@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ import click
 from markupsafe import Markup
 
 from ethos.arms import ARMS
+from ethos.contribution_figures import contributions_figure, ranking_figure
+from ethos.contributions import contribution_values
 from ethos.data_quality import QUESTION_FIELDS, as_row, question_quality, trait_quality
 from ethos.figures import (
     COLOURS,
@@ -87,7 +90,7 @@ def arms_of(cell: CellResults) -> list[str]:
     return [arm for arm in ARMS if arm in measured]
 
 
-def draw_figures(cells: Sequence[CellResults]) -> dict[str, tuple[str, str]]:
+def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, tuple[str, str]]:
     """Every figure as (SVG, what a reader who cannot see it is told), by file name."""
     figures = {}
     for cell in cells:
@@ -112,7 +115,22 @@ def draw_figures(cells: Sequence[CellResults]) -> dict[str, tuple[str, str]]:
                     f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers"
                 )
                 figures[f"preferences-{name}-seed{seed.seed}"] = preferences_figure(cell, seed), about_seed
+        if contributions := contributions_in(cell, settings):
+            figures[f"contribution-ranking-{name}"] = (
+                ranking_figure(cell, contributions["arm"]),
+                f"What each trait contributes to the whole character, {about}; the table below it holds the numbers",
+            )
+            for seed in cell.seeds:
+                figures[f"contributions-{name}-seed{seed.seed}"] = (
+                    contributions_figure(cell, seed, contributions["arm"]),
+                    f"What each trait contributes to each other, {about}, seed {seed.seed}; metrics.csv holds the numbers",
+                )
     return figures
+
+
+def contributions_in(cell: CellResults, settings: Settings) -> dict[str, Any] | None:
+    """What each trait contributes; None where the run did not ask for it."""
+    return contribution_values(cell, settings.contributions.arm) if settings.contributions else None
 
 
 def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
@@ -134,6 +152,7 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         "unused": dict(sorted(unused.items())),
         "seeds": [seed_values(cell, seed, arms, settings) for seed in cell.seeds],
         "quality": quality_values(cell, settings),
+        "contributions": contributions_in(cell, settings),
         "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
     }
 
@@ -153,16 +172,36 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
         "results": seed,
         "verdicts": {arm: judge_arm(seed.metrics, arm, settings.report) for arm in JUDGED_ARMS},
         "level": {arm: {row["metric"]: row for row in _rows(seed, arm, None)} for arm in arms},
+        "by_trait": {
+            metric: {
+                (trait, arm): find(seed.metrics, metric, arm, "base", part=trait)
+                for trait in cell.traits
+                for arm in arms
+            }
+            for metric in ("likelihood_ratio", "cue_rate")
+        },
         "differences": {
             reference: {
                 arm: found for arm in arms if (found := {row["metric"]: row for row in _rows(seed, arm, reference)})
             }
             for reference in ("base", "shuffled")
         },
+        "traits": traits_by_strength(cell, seed),
         "accuracy": held_out_accuracy(seed.accuracy["held_out_accuracy"], settings.evaluation.confidence),
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
+
+
+def traits_by_strength(cell: CellResults, seed: SeedResults) -> list[str]:
+    """The traits, the one that shows least first: by the mean gain in likelihood ratio of the arms that are judged."""
+
+    def gain(trait: str) -> float:
+        rows = [find(seed.metrics, "likelihood_ratio", arm, "base", part=trait) for arm in JUDGED_ARMS]
+        values = [row["value"] for row in rows if row]
+        return sum(values) / len(values) if values else math.inf
+
+    return sorted(cell.traits, key=gain)
 
 
 def held_out_accuracy(counts: Mapping[str, int], confidence: float) -> Estimate | None:
@@ -210,7 +249,7 @@ def write_page(
 def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metrics: Path, questions: Path) -> None:
     """Write a run's report: one self-contained page, its figures, and every number in one table."""
     cells = read_cells(results, settings)
-    figures = draw_figures(cells)
+    figures = draw_figures(cells, settings)
     for name, (svg, _) in figures.items():
         _write(page.parent / "figures" / f"{name}.svg", svg)
     _write(metrics, metrics_csv(cells))

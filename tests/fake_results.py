@@ -103,7 +103,7 @@ def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dic
                 rows.append(estimate(difference, half, arm=arm, metric=metric, reference="base", **cell))
             if arm in ("distilled", "persona", "aligned"):
                 rows.append(estimate(difference - 0.02, half, arm=arm, metric=metric, reference="shuffled", **cell))
-            if metric == "likelihood_ratio" and arm != "base":
+            if metric in ("likelihood_ratio", "cue_rate") and arm != "base":
                 rows += [
                     estimate(
                         difference + noise.uniform(-0.06, 0.06),
@@ -139,6 +139,24 @@ def fake_steps(cell: dict, changes: dict[str, tuple[float, ...]] = STEPS, half: 
         for number, value in enumerate(values, 1):
             here = place | {"metric": metric, "slice": f"step {10 * number} of 40"}
             rows += [estimate(LEVELS[metric] + value, half, **here), estimate(value, half, reference="base", **here)]
+    return rows
+
+
+def fake_contributions(cell: dict, arm: str, seed: int) -> list[dict]:
+    """Each trait contributes a tenth to itself, less the later it stands, and a fiftieth to every other."""
+    noise = random.Random(seed)
+    rows = [
+        estimate(0.2, 0.05, arm=arm, metric="likelihood_ratio", reference="base", evaluation="contributions", **cell)
+    ]
+    for number, left_out in enumerate(TRAITS):
+        place = cell | {"arm": arm, "reference": f"without {left_out}", "evaluation": "contributions"}
+        for metric in ("likelihood_ratio", "cue_rate", "log_perplexity"):
+            for part in ("all", *TRAITS):
+                value = (0.1 - 0.02 * number if part == left_out else 0.02) + noise.uniform(-0.005, 0.005)
+                value = value - 0.02 * number if part == "all" else value
+                rows.append(estimate(value, 0.05, metric=metric, slice=part, n=15 if part == "all" else 3, **place))
+        test = estimate(0.05 * (1 + number), 0, metric="likelihood_ratio_holm_p", **place)
+        rows.append(test | {"ci_low": None, "ci_high": None, "interval": "none"})
     return rows
 
 
@@ -244,6 +262,9 @@ def _build_cell(
         write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
+        if settings.contributions:
+            rows = fake_contributions(cell | {"seed": seed}, settings.contributions.arm, seed)
+            write_table(home / "evaluations" / "contributions.parquet", table_from(rows, METRICS))
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

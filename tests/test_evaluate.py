@@ -153,8 +153,13 @@ def test_null_measures_are_left_out():
     assert compared(measures("base", {("q1", "calm"): [None]})) == {}
 
 
-def test_fluency_is_not_told_by_trait():
-    assert compared(measures("base", {("q1", "calm"): [1.0]}, "length")).keys() == {("base", None, "all")}
+def test_fluency_is_told_by_trait_too():
+    rows = measures("base", {("q1", "calm"): [1.0], ("q2", "kind"): [3.0]}, "length")
+    assert compared(rows) == {
+        ("base", None, "all"): (2.0, 2),
+        ("base", None, "calm"): (1.0, 1),
+        ("base", None, "kind"): (3.0, 1),
+    }
 
 
 def test_a_seed_gives_the_same_intervals_each_time():

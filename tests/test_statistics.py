@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from ethos.statistics import bradley_terry, mean_with_interval, proportion_with_interval
+from ethos.statistics import bradley_terry, holm, mean_with_interval, proportion_with_interval, sign_flip_p
 
 SKEWED = np.random.default_rng(0).exponential(size=40)
 
@@ -155,3 +156,25 @@ def test_items_that_always_win_stay_finite_and_come_first():
 
 def test_without_a_single_verdict_all_are_equal():
     assert bradley_terry(3, []).tolist() == [0, 0, 0]
+
+
+def test_a_p_value_of_random_signs_is_the_share_of_assignments_as_extreme():
+    values = [0.3, -0.1, 0.7, 0.2, 0.4]
+    means = [abs(np.mean(np.multiply(signs, values))) for signs in itertools.product((1, -1), repeat=5)]
+    expected = np.mean([mean >= abs(np.mean(values)) - 1e-12 for mean in means])
+    assert sign_flip_p(values, resamples=99, seed=0) == pytest.approx(expected)
+    assert sign_flip_p([1.0] * 5, resamples=99, seed=0) == pytest.approx(2 / 32)
+    assert sign_flip_p([0.0] * 4, resamples=99, seed=0) == 1
+
+
+def test_a_p_value_of_many_differences_is_drawn_and_near_that_of_a_t_test():
+    values = np.random.default_rng(1).normal(0.25, 1, size=60)
+    drawn = sign_flip_p(values, resamples=9999, seed=0)
+    assert drawn == sign_flip_p(values, resamples=9999, seed=0) != sign_flip_p(values, resamples=9999, seed=1)
+    assert drawn == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=0.02)
+
+
+def test_holm_corrects_each_p_value_for_those_not_smaller_and_keeps_their_order():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6]) == [1.0, 1.0]
+    assert holm([0.2]) == [0.2] and holm([]) == []

@@ -192,7 +192,7 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
     assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
-        7 * 14 + 25 + 5 * len(WORDS) + 5 * 9
+        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9
     )
 
 

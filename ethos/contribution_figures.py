@@ -1,0 +1,73 @@
+"""The figures of what each trait contributes: to every other trait as a heat map, and to the whole character, ranked."""
+
+from __future__ import annotations
+
+import math
+
+from ethos.contributions import contribution, ranked_traits
+from ethos.figures import COLOURS, _marks, _new, _points, _seed_legend, _spread, _svg, _zero_line
+from ethos.run_results import CellResults, SeedResults
+
+# Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
+_DIVERGING = "PuOr"
+
+
+def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
+    """A row for each trait left out, a column for each trait measured, the whole character last; framed: a trait's own."""
+    traits = [trait for trait in cell.traits if contribution(seed, arm, trait)]
+    columns = [*traits, "all"]
+    rows = [[contribution(seed, arm, left_out, part) for part in columns] for left_out in traits]
+    values = [[row["value"] if row else math.nan for row in line] for line in rows]
+    limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
+    figure, [[axis]] = _new(1, 2.6 + 0.62 * len(columns), 2.0 + 0.42 * len(traits))
+    # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
+    mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            if value == value:
+                colour = "white" if abs(value) > 0.6 * limit else "black"
+                text = f"{value:+.2f}".replace("-", "−")
+                axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5)
+        axis.add_patch(_frame(y))
+    names = [trait.replace("_", " ") for trait in traits]
+    sizes = [max((row["n"] for line in rows if (row := line[x])), default=0) for x in range(len(columns))]
+    labels = [f"{name} ({size})" for name, size in zip([*names, "whole character"], sizes, strict=True)]
+    axis.set_xticks([x + 0.5 for x in range(len(columns))], labels, rotation=38, ha="right", rotation_mode="anchor")
+    axis.set_yticks([y + 0.5 for y in range(len(traits))], names)
+    axis.axvline(len(traits), color="black", linewidth=1.5)
+    axis.set_xlabel("contributes to the questions of (how many)")
+    axis.set_ylabel("this trait")
+    axis.set_xlim(0, len(columns))
+    axis.set_ylim(len(traits), 0)
+    axis.spines[:].set_visible(False)
+    bar = figure.colorbar(mesh, ax=axis, shrink=0.8, label="nats per token")
+    bar.outline.set_visible(False)
+    return _svg(figure, f"Contributions of traits, {cell.student}, {cell.constitution}, seed {seed.seed}")
+
+
+def _frame(place: int):
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((place + 0.04, place + 0.04), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6)
+
+
+def ranking_figure(cell: CellResults, arm: str) -> str:
+    """What each trait contributes to the whole character, most first: likelihood ratio, and beside it the cue rate."""
+    traits, seeds = ranked_traits(cell, arm), cell.seeds
+    figure, axes = _new(
+        2, 9.2, 1.35 + len(traits) * (0.34 if len(seeds) == 1 else 0.24 + 0.14 * len(seeds)), sharey=True
+    )
+    panels = (
+        ("likelihood_ratio", "Likelihood ratio", "whole − without the trait, nats per token"),
+        ("cue_rate", "Style: cue words", "whole − without the trait, per hundred words"),
+    )
+    for axis, (metric, title, label) in zip(axes[0], panels, strict=True):
+        for offset, marker, seed in zip(_spread(len(seeds)), _marks(seeds), seeds, strict=True):
+            rows = [contribution(seed, arm, trait, metric=metric) for trait in traits]
+            _points(axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker)
+        axis.set_title(title)
+        _zero_line(axis, label)
+    axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])
+    axes[0][0].set_ylim(len(traits) - 0.4, -0.6)
+    _seed_legend(figure, seeds)
+    return _svg(figure, f"Contributions to the whole character, {cell.student}, {cell.constitution}")
