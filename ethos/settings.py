@@ -53,6 +53,12 @@ class ModelSource(Section):
     trust_remote_code: bool = Field(
         False, description="Run Python code that comes with the model. Off unless you trust it."
     )
+    license: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9.-]*)?$",
+        description="The model's licence as the Hub spells it, `apache-2.0`; for model cards. Empty: what the model's own card "
+        "says, or unknown.",
+    )
 
     @field_validator("source")
     @classmethod
@@ -111,6 +117,10 @@ class Execution(Section):
     )
     threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
+    tracking: Literal["none", "tensorboard", "wandb"] = Field(
+        "none",
+        description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
+    )
 
 
 class Settings(Section):

@@ -46,7 +46,8 @@ store = settings.execution.store
 
 def source_json(name):
     """Where a model comes from and how it is used, as JSON."""
-    return canonical_json(settings.models[name].model_dump(mode="json"))
+    # What is only said of a model fetches nothing anew.
+    return canonical_json(settings.models[name].model_dump(mode="json", exclude={"license"}))
 
 
 # A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
