@@ -8,6 +8,7 @@ import click
 
 from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
+from ethos.share_commands import export_command
 from ethos.store_command import store
 
 
@@ -17,7 +18,7 @@ def commands() -> None:
     """Character training: from a constitution to a trained persona."""
 
 
-for command in (new_command, import_command, lint_command, store):
+for command in (new_command, import_command, lint_command, export_command, store):
     commands.add_command(command)
 
 

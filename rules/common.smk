@@ -97,6 +97,11 @@ def constitution_file(wildcards):
     return ancient(f"constitutions/{wildcards.constitution}.yaml")
 
 
+def constitution_files(wildcards):
+    """All constitutions of the run; what a change in one means is seen by the rules that it reruns."""
+    return [ancient(f"constitutions/{name}.yaml") for name in settings.constitutions]
+
+
 @cache
 def constitution_parameter(name, part):
     """A part of a constitution, free of comments, key order and layout."""

@@ -32,11 +32,13 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
         ),
+        constitutions=constitution_files,
         templates=report_templates,
         style="report/style.css",
     output:
         page="results/{run}/report/index.html",
         metrics="results/{run}/report/metrics.csv",
+        record="results/{run}/run.json",
     log:
         "logs/{run}/write_report.log",
     benchmark:
@@ -49,5 +51,6 @@ rule write_report:
     shell:
         "python scripts/write_report.py"
         " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks"
-        " --page {output.page:q} --metrics {output.metrics:q}"
+        " --constitutions constitutions --page {output.page:q} --metrics {output.metrics:q}"
+        " --record {output.record:q}"
         " 2> >(tee {log:q} >&2)"

@@ -13,6 +13,7 @@ import click
 from markupsafe import Markup
 
 from ethos.arms import ARMS
+from ethos.constitution import load_constitution
 from ethos.figures import (
     COLOURS,
     curves_figure,
@@ -24,6 +25,7 @@ from ethos.figures import (
 )
 from ethos.files import whole_file
 from ethos.report import render_page, settings_as_yaml, versions
+from ethos.run_record import write_record
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
@@ -185,11 +187,15 @@ def write_page(
 @settings_option(Settings)
 @click.option("--results", type=FOLDER, required=True, help="Folder of the run's results, results/{run}.")
 @click.option("--benchmarks", type=FOLDER, required=True, help="Folder of all benchmarks; need not exist.")
+@click.option("--constitutions", type=FOLDER, required=True, help="Folder of the constitutions.")
 @click.option(
     "--page", type=WRITABLE, required=True, help="Written: the report, HTML; figures/*.svg are written beside it."
 )
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: every number of the evaluations, CSV.")
-def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metrics: Path) -> None:
+@click.option("--record", type=WRITABLE, required=True, help="Written: settings, constitutions and versions, JSON.")
+def main(
+    settings: Settings, results: Path, benchmarks: Path, constitutions: Path, page: Path, metrics: Path, record: Path
+) -> None:
     """Write a run's report: one self-contained page, its figures, and every number in one table."""
     cells = read_cells(results, settings)
     figures = draw_figures(cells)
@@ -199,6 +205,9 @@ def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metric
     # An earlier report's own time would be in the way.
     stages = [stage for stage in stage_times(benchmarks, settings.run) if stage.rule != "write_report"]
     _write(page, write_page(cells, settings, stages, figures))
+    write_record(
+        record, settings, [load_constitution(constitutions / f"{name}.yaml") for name in settings.constitutions]
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -13,6 +13,7 @@ from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import METRICS, PAIRS, QUESTIONS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
+from tests.conftest import ROOT
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -229,10 +230,14 @@ def write_report(tmp_path: Path, settings: Settings, place: str = "report") -> P
         tmp_path / "results",
         "--benchmarks",
         tmp_path / "benchmarks",
+        "--constitutions",
+        ROOT / "constitutions",
         "--page",
         page,
         "--metrics",
         metrics,
+        "--record",
+        tmp_path / "results" / "run.json",
     ]
     outcome = CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
     assert outcome.exit_code == 0, outcome.output
