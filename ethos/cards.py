@@ -201,7 +201,7 @@ def measures(seed: SeedResults, arm: str) -> list[dict[str, str]]:
         {
             "title": measure.title,
             "unit": measure.unit,
-            "value": spelt(find(seed.metrics, measure.metric, arm), measure.digits),
+            "value": spelt(find(seed.metrics, measure.metric, arm), measure.digits).replace("+", ""),  # a level
             "difference": spelt(find(seed.metrics, measure.metric, arm, "base"), measure.digits),
         }
         for measure in MEASURES
