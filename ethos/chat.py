@@ -110,7 +110,7 @@ class Voices:
                 return tokens[-self.context + 1 :]
             turns = turns[2:]
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode, whose logits could not be changed outside it
     def _next(self, arm: str, tokens: torch.Tensor, cache: Any) -> tuple[torch.Tensor, Any]:
         """Logits of the next token, [1, vocabulary], from an arm's weights."""
         if arm in self.adapters:

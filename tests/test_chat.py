@@ -50,11 +50,11 @@ def said(voices: Voices, arm: str, question: str = QUESTION) -> str:
     return [*voices.answer(arm, question), ""][-2]
 
 
-def greedy(model, tokenizer, messages: list[Message]) -> str:
+def greedy(model, tokenizer, messages: list[Message], **options) -> str:
     """A second way to the same answer: transformers' own generation."""
     inputs = tokenizer(render(tokenizer, messages), add_special_tokens=False, return_tensors="pt")
     with torch.inference_mode():
-        out = model.generate(**inputs, do_sample=False, max_new_tokens=24)
+        out = model.generate(**inputs, do_sample=False, max_new_tokens=24, **options)
     return tokenizer.decode(out[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
 
 
@@ -71,6 +71,15 @@ def test_an_arm_answers_as_its_own_merged_model_would_whoever_spoke_before(home,
     assert first == greedy(model, voices.tokenizer, [Message("user", QUESTION)])
     history = [Message("user", QUESTION), Message("assistant", first), Message("user", "Why?")]
     assert said(voices, arm, "Why?") == greedy(model, voices.tokenizer, history)
+
+
+def test_repetition_is_penalised_as_transformers_does(home: Path, voices: Voices, monkeypatch) -> None:
+    voices.reset()
+    monkeypatch.setattr(voices, "sampling", GREEDY.model_copy(update={"repetition_penalty": 1.5}))
+    model = load_model(home / "store/models/tiny-0123", torch.float32)
+    messages = [Message("user", QUESTION)]
+    expected = greedy(model, voices.tokenizer, messages, repetition_penalty=1.5)
+    assert said(voices, "base") == expected != greedy(model, voices.tokenizer, messages)
 
 
 def test_arms_keep_conversations_of_their_own_and_an_answer_that_was_stopped_is_kept_as_far_as_it_went(voices) -> None:
@@ -162,8 +171,11 @@ class Terminal:
         end = time.monotonic() + 90
         while self.shown.count(text) < times:
             assert time.monotonic() < end, self.shown
-            if select.select([self.master], [], [], 0.1)[0]:
-                self.shown += os.read(self.master, 4096).decode(errors="replace")
+            self.read()
+
+    def read(self) -> None:
+        if select.select([self.master], [], [], 0.1)[0]:
+            self.shown += os.read(self.master, 4096).decode(errors="replace")
 
     def send(self, line: str) -> None:
         os.write(self.master, f"{line}\n".encode())
@@ -189,9 +201,13 @@ def test_ctrl_c_stops_an_answer_and_not_the_program(home: Path) -> None:
     terminal.wait_for("you: ")
     terminal.send(QUESTION)
     terminal.wait_for("shuffled:")
-    time.sleep(0.5)
+    written = len(terminal.shown)
+    while len(terminal.shown) < written + 20:
+        terminal.read()
+    assert terminal.shown.count("you: ") == 1
     os.killpg(terminal.process.pid, signal.SIGINT)
     terminal.wait_for("you: ", times=2)
+    assert len(terminal.shown) < written + 3000  # 2,000 tokens are more
     os.killpg(terminal.process.pid, signal.SIGINT)  # at the prompt: another prompt
     terminal.wait_for("you: ", times=3)
     terminal.send("/nonsense")
