@@ -133,6 +133,7 @@ def command(home: Path, *arguments: str) -> dict:
     return {"args": [sys.executable, "-c", code, "chat", *arguments], "cwd": home, "env": environment}
 
 
+@pytest.mark.slow
 def test_through_a_pipe_each_line_is_a_question_and_the_end_is_the_end(home: Path) -> None:
     arms = ["--arm", "base", "--arm", "prompted", "--arm", "persona"]
     outcome = subprocess.run(
@@ -149,6 +150,7 @@ def test_through_a_pipe_each_line_is_a_question_and_the_end_is_the_end(home: Pat
     assert "\x1b" not in outcome.stdout
 
 
+@pytest.mark.slow
 def test_a_command_that_is_none_is_told_in_one_line(home: Path) -> None:
     outcome = subprocess.run(**command(home), input="/sed 3\n", capture_output=True, text=True, timeout=120)
     assert outcome.returncode == 1 and outcome.stderr.startswith("error: /sed: is no command; ")
@@ -181,6 +183,7 @@ class Terminal:
         os.write(self.master, f"{line}\n".encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "beside"), [(100, True), (60, False)])
 def test_in_a_terminal_arms_stand_side_by_side_where_there_is_room(home: Path, width: int, beside: bool) -> None:
     terminal = Terminal(home, width, "demo")
@@ -196,6 +199,7 @@ def test_in_a_terminal_arms_stand_side_by_side_where_there_is_room(home: Path, w
     assert ("persona:" in plain) != beside
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_an_answer_and_not_the_program(home: Path) -> None:
     terminal = Terminal(home, 60, "demo", "--arm", "shuffled", "--max-tokens", "2000", "--temperature", "5")
     terminal.wait_for("you: ")
