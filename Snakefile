@@ -37,3 +37,4 @@ rule all:
     default_target: True
     input:
         f"results/{settings.run}/report/index.html",
+        f"results/{settings.run}/run.json",

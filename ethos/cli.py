@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import click
 
+from ethos.chat_command import chat_command
 from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
+from ethos.share_commands import export_command, export_data_command
 from ethos.store_command import store
 
 
@@ -15,9 +18,11 @@ from ethos.store_command import store
 @click.version_option(package_name="ethos")
 def commands() -> None:
     """Character training: from a constitution to a trained persona."""
+    # As for scripts: a user can do nothing about what libraries plan.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
-for command in (new_command, import_command, lint_command, store):
+for command in (new_command, import_command, lint_command, chat_command, export_command, export_data_command, store):
     commands.add_command(command)
 
 

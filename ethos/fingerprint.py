@@ -32,6 +32,7 @@ _NO_MEANING = frozenset(
         "progress",
         "training_progress",
         "training_checkpoints",
+        "tracking",
         "ledger",
         "work",
     )

@@ -59,6 +59,12 @@ class ModelSource(Section):
         description="What the model calls itself and its makers, its own name first, as `[Qwen, Alibaba Cloud]`. In what a student is "
         "distilled on, the teacher's names give way to the student's first.",
     )
+    license: str = Field(
+        "",
+        pattern=r"^([a-z0-9][a-z0-9.-]*)?$",
+        description="The model's licence as the Hub spells it, `apache-2.0`; for model cards. Empty: what the model's own card "
+        "says, or unknown.",
+    )
 
     @field_validator("source")
     @classmethod
@@ -118,6 +124,10 @@ class Execution(Section):
     )
     threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
+    tracking: Literal["none", "tensorboard", "wandb"] = Field(
+        "none",
+        description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
+    )
 
 
 class Settings(Section):

@@ -79,20 +79,22 @@ def train(job: Job, output: Path) -> None:
     ingredients = job.ingredients()
     checkpoints = store_folder() / "scratch" / training_key(ingredients)
     trained = TrainingStore(store_folder()).train_once(
-        ingredients, lambda folder: _train(job, folder, checkpoints), output
+        ingredients, lambda folder: _train(job, folder, checkpoints, output), output
     )
     shutil.rmtree(checkpoints, ignore_errors=True)  # also those of a job that was killed after the training was kept
     if not trained:
-        log.info(f"{job.kind} training on {len(job.rows)} examples: found in the store")
+        tracked = "" if execution().tracking == "none" else ", nothing to track"
+        log.info(f"{job.kind} training on {len(job.rows)} examples: found in the store{tracked}")
 
 
-def _train(job: Job, folder: Path, shared: Path) -> None:
+def _train(job: Job, folder: Path, shared: Path, output: Path) -> None:
     import datasets
     import torch
     from peft import LoraConfig
     from transformers import PrinterCallback
 
     from ethos.loading import load_model, load_reward_base, load_tokenizer
+    from ethos.tracking import trackers
     from ethos.training_checkpoints import Checkpoints
     from ethos.training_progress import ProgressLines
     from ethos.training_snapshots import Snapshots, save_adapter
@@ -134,6 +136,7 @@ def _train(job: Job, folder: Path, shared: Path) -> None:
             ProgressLines(job.kind),
             Snapshots(snapshots, lambda total: snapshot_steps(total, job.snapshots)),
             checkpoints,
+            *trackers(output, job.settings),
         ],
         **online,
     )

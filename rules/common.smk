@@ -58,8 +58,10 @@ store = settings.execution.store
 
 
 def source_json(name):
-    """Where a model comes from and how it is used, as JSON; its names change nothing of that."""
-    return canonical_json(settings.models[name].model_dump(mode="json", exclude={"names"}))
+    """Where a model comes from and how it is used, as JSON; what is only said of it fetches nothing anew."""
+    return canonical_json(
+        settings.models[name].model_dump(mode="json", exclude={"names", "license"})
+    )
 
 
 # A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
@@ -146,6 +148,11 @@ def constitution_file(wildcards):
     return ancient(f"constitutions/{name}.yaml")
 
 
+def constitution_files(wildcards):
+    """All constitutions of the run, watched by their content (`all_constitutions`)."""
+    return [ancient(f"constitutions/{name}.yaml") for name in settings.constitutions]
+
+
 @cache
 def constitution_parameter(name, part):
     """A part of a constitution, free of comments, key order and layout."""
@@ -160,6 +167,15 @@ def constitution_of(part):
         return constitution_parameter(wildcards.constitution, part)
 
     return parameter
+
+
+def all_constitutions(wildcards):
+    """What the run's constitutions say as traits and cues; their descriptions are for people."""
+    said = {
+        name: {part: constitutions[name].canonical()[part] for part in ("traits", "cues")}
+        for name in settings.constitutions
+    }
+    return Parameter(canonical_json(said), constitution=said)
 
 
 def settings_of(place, part=None):

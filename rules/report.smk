@@ -57,3 +57,26 @@ rule write_report:
         " --settings {params.settings:q} --results results/{wildcards.run:q} --benchmarks benchmarks"
         " --page {output.page:q} --metrics {output.metrics:q} --questions {output.questions:q}"
         " 2> >(tee {log:q} >&2)"
+
+
+rule record_run:
+    """Record what the results stand on, so that export, chat and readers need no settings file."""
+    input:
+        constitutions=constitution_files,
+        metrics="results/{run}/report/metrics.csv",
+    output:
+        record="results/{run}/run.json",
+    log:
+        "logs/{run}/record_run.log",
+    benchmark:
+        "benchmarks/{run}/record_run.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    params:
+        settings=result_settings,
+        constitutions=all_constitutions,
+        code=code_of("record_run"),
+    shell:
+        "python scripts/record_run.py"
+        " --settings {params.settings:q} --record {output.record:q} {input.constitutions:q}"
+        " 2> >(tee {log:q} >&2)"

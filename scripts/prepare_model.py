@@ -83,7 +83,11 @@ def fetch_from_hub(repository: str, revision: str, folder: Path, *, with_code: b
             repository,
             revision=revision,
             local_dir=folder,
-            allow_patterns=["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", *(["*.py"] if with_code else [])],
+            allow_patterns=[
+                *("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt"),
+                "README.md",  # says the licence
+                *(["*.py"] if with_code else []),
+            ],
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().splitlines()[0]

@@ -1,0 +1,112 @@
+"""What the tables of a run are and what their columns mean, for those who are given them. Apart from tables.py, so that a word changed here reruns nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ethos import tables
+
+
+@dataclass(frozen=True)
+class TableFiles:
+    """A table of a run. paths: its files below `results/{run}`; what stands in braces says which part of the run a file is of."""
+
+    schema: pa.Schema
+    row: str
+    paths: tuple[str, ...]
+
+
+_CELL = "{student}/{constitution}/"
+_SEED = _CELL + "seed{seed}/"
+
+TABLES = {
+    "questions": TableFiles(tables.QUESTIONS, "a question", ("questions/{constitution}.parquet",)),
+    "teacher_responses": TableFiles(tables.RESPONSES, "a response of the teacher", ("teacher/{constitution}.parquet",)),
+    "responses": TableFiles(tables.RESPONSES, "a response of the student", (_CELL + "responses.parquet",)),
+    "rankings": TableFiles(tables.RANKINGS, "a response that was ranked", (_CELL + "rankings.parquet",)),
+    "pairs": TableFiles(tables.PAIRS, "a pair for the preference model", (_CELL + "pairs.parquet",)),
+    "rewards": TableFiles(tables.REWARDS, "a response that the preference model scored", (_SEED + "rewards.parquet",)),
+    "aligned_examples": TableFiles(
+        tables.EXAMPLES, "an example that trained the aligned arm", (_SEED + "aligned/examples.parquet",)
+    ),
+    "shuffled_examples": TableFiles(
+        tables.EXAMPLES, "an example that trained the control", (_SEED + "shuffled/examples.parquet",)
+    ),
+    "distilled_pairs": TableFiles(
+        tables.PAIRS, "a pair that trained the distilled arm", (_SEED + "distilled/pairs.parquet",)
+    ),
+    "reflections": TableFiles(
+        tables.CONVERSATIONS, "a reflection of the distilled model on itself", (_SEED + "reflections.parquet",)
+    ),
+    "interactions": TableFiles(
+        tables.CONVERSATIONS, "a conversation of the distilled model with itself", (_SEED + "interactions.parquet",)
+    ),
+    "samples": TableFiles(
+        tables.SAMPLES, "a response of an arm to a held-out question", (_SEED + "evaluations/samples.parquet",)
+    ),
+    "measures": TableFiles(tables.MEASURES, "a sample and a measure", (_SEED + "evaluations/measures.parquet",)),
+    "matches": TableFiles(
+        tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)
+    ),
+    "metrics": TableFiles(
+        tables.METRICS,
+        "a result of an evaluation",
+        tuple(
+            _SEED + f"evaluations/{name}.parquet"
+            for name in ("character", "preferences", "overoptimisation", "contributions")
+        ),
+    ),
+}
+
+# By name, which means the same in all tables; `table.column` where it doesn't.
+COLUMNS = {
+    "run": "Name of the run.",
+    "student": "Name of the model that is trained.",
+    "constitution": "Name of the constitution.",
+    "seed": "Seed of what was trained and sampled from it.",
+    "question_id": "The question; the same in all tables.",
+    "trait": "The trait that the question draws out; for a general question, one drawn for it.",
+    "text": "What is asked.",
+    "source": "`written` in the constitution, `generated`, `general` (everyday) or `extra` (from elsewhere).",
+    "split": "`train`, or `held_out` for evaluation.",
+    "question": "What was asked.",
+    "author": "`in_character`, or `plain`: without the character in the system prompt.",
+    "sample": "Number of the response among those of its author to the question.",
+    "response": "What was answered.",
+    "finish_reason": "`stop` (the model ended it), `length` (cut off) or `too_long` (the prompt left no room).",
+    "tokens": "Length of the response.",
+    "thinking": "What a reasoning model thought first.",
+    "filtered": "Why the row is not used; null if it is.",
+    "score": "What ranked it; higher is better.",
+    "rank": "1 is best; ties share a rank.",
+    "chosen": "The better response; null where the method has none.",
+    "rejected": "The worse response; null where the method has none.",
+    "margin": "Difference of what ordered the two, chosen minus rejected; null where nothing scored them.",
+    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's.",
+    "reward": "In logits; comparable within a question only.",
+    "conversation_id": "The conversation.",
+    "kind": "`reflection` or `interaction`.",
+    "messages": "Turns with `role` and `content`; the last one is the assistant's.",
+    "arm": "Who answered: `base`, `prompted`, or an adapter.",
+    "metric": "What was measured.",
+    "value": "The measure; null where there is none to be had.",
+    "first": "The trait offered first.",
+    "second": "The trait offered second.",
+    "shown": "The trait that the answer shows; null where it shows neither.",
+    "reference": "The arm compared with; null for a level.",
+    "evaluation": "Which evaluation it is of, as `character`.",
+    "slice": "`all`, or the trait, step or part that it is about.",
+    "ci_low": "Lower bound of the interval.",
+    "ci_high": "Upper bound of the interval.",
+    "interval": "How the interval was made.",
+    "n": "How many questions or matches it stands on.",
+    "n_seeds": "How many seeds it stands on.",
+    "judge": "The model that judged.",
+}
+
+
+def column_text(table: str, column: str) -> str:
+    """What a column means."""
+    return COLUMNS.get(f"{table}.{column}") or COLUMNS[column]
