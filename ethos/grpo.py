@@ -39,15 +39,24 @@ class Rewards:
     max_tokens: int
     permuted: bool = False
 
-    def ingredients(self) -> dict[str, Any]:
-        """All that the rewards depend on, besides the student."""
+    def ingredients(self, student: Mapping[str, Any]) -> dict[str, Any]:
+        """All that the rewards depend on, besides the student's content. student: its `identity.json`."""
         return {
+            **_chat(student),
             "preference_model": adapter_identity(self.adapter),
             "precision": self.precision,
             "max_tokens": self.max_tokens,
             "permuted": self.permuted,
             "code": behaviour("grpo", GRPO_FILES),
         }
+
+
+def _chat(student: Mapping[str, Any]) -> dict[str, Any]:
+    """How the student's chat template is used, and its thinking told from its answer."""
+    return {
+        "template_options": student.get("template_options", {}),
+        "thinking_tags": list(student.get("thinking_tags", [])),
+    }
 
 
 def grpo_rows(questions: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -100,7 +109,7 @@ def reward_function(rewards: Rewards, identity: Path, generations: int, seed: in
     from ethos.reward_model import RewardModel
 
     facts = read_identity(identity)
-    tags = facts.get("thinking_tags")
+    chat = _chat(facts)
     model = RewardModel(
         identity.parent,
         rewards.adapter,
@@ -111,10 +120,17 @@ def reward_function(rewards: Rewards, identity: Path, generations: int, seed: in
         trust_remote_code=facts["trust_remote_code"],
     )
 
+    def begins_in_thought(prompt) -> bool:
+        options = {"add_generation_prompt": True, "tokenize": False} | chat["template_options"]
+        return model.tokenizer.apply_chat_template(prompt, **options).rstrip().endswith(chat["thinking_tags"][0])
+
     def preference_model(prompts, completions, trainer_state, **_) -> list[float]:
         texts = [completion[-1]["content"] for completion in completions]
-        if tags:
-            texts = [split_thinking(text, *tags)[1] for text in texts]
+        if tags := chat["thinking_tags"]:
+            texts = [
+                split_thinking(text, *tags, opened=begins_in_thought(prompt))[1]
+                for prompt, text in zip(prompts, texts, strict=True)
+            ]
         # As the preference model's own training read them, and as the arms' responses are measured.
         asked = [
             RewardRequest(prompt[-1]["content"], text.strip()) for prompt, text in zip(prompts, texts, strict=True)
@@ -145,5 +161,5 @@ def grpo_arguments(shared: Mapping[str, Any], settings: GrpoTraining, identity: 
         top_p=grpo.top_p,
         beta=grpo.kl,
         disable_dropout=True,  # what is sampled, trained and compared with the reference must be one policy
-        chat_template_kwargs=read_identity(identity).get("template_options", {}),
+        chat_template_kwargs=_chat(read_identity(identity))["template_options"],
     )

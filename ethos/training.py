@@ -59,7 +59,7 @@ class Job:
             "code": behaviour("training", TRAINING_FILES),
             "libraries": {name: version(name) for name in ("torch", "transformers", "trl", "peft")},
             # Where there are none, a training is what it always was.
-            **({"rewards": self.rewards.ingredients()} if self.rewards else {}),
+            **({"rewards": self.rewards.ingredients(facts)} if self.rewards else {}),
             **({"snapshots": self.snapshots} if self.snapshots > 1 else {}),
         }
 

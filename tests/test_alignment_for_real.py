@@ -72,16 +72,14 @@ def measure(identity: Path, preference_model: Path) -> Callable[[list[Path]], tu
 
     def measured(adapters: list[Path]) -> tuple[float, float]:
         model = StoredEngine(identity, stage="test", adapters=adapters)
-        answers = [
-            completion.text.strip()
-            for completion in model.generate([Request(chat(user=text), SAMPLING, 1) for text in HELD_OUT])
-        ]
+        requests = [Request(chat(user=text), SAMPLING, seed) for text in HELD_OUT for seed in range(4)]
+        answers = [completion.text.strip() for completion in model.generate(requests)]
+        asked = [request.messages[-1].content for request in requests]
         rewards = StoredRewards(identity, preference_model, precision="bfloat16", max_tokens=1024, stage="test")
-        asked = [(TRAIT, question, answer) for question, answer in zip(HELD_OUT, answers, strict=True) if answer]
-        scores = score_in_and_out(StoredEngine(identity, stage="test"), CHARACTER, asked, "trait")
-        return mean(rewards.score(list(zip(HELD_OUT, answers, strict=True)))), mean(
-            told.mean - plain.mean for told, plain in scores
-        )
+        rows = [(TRAIT, question, answer) for question, answer in zip(asked, answers, strict=True) if answer]
+        scores = score_in_and_out(StoredEngine(identity, stage="test"), CHARACTER, rows, "trait")
+        ratio = mean(told.mean - plain.mean for told, plain in scores)
+        return mean(rewards.score(list(zip(asked, answers, strict=True)))), ratio
 
     return measured
 
@@ -90,7 +88,8 @@ def measure(identity: Path, preference_model: Path) -> Callable[[list[Path]], tu
 def test_the_reward_of_held_out_answers_rises(
     method: str, identity: Path, pairs: list[dict], preference_model: Path, measure: Callable, tmp_path: Path
 ) -> None:
-    settings = Alignment(**SHARED, method=method, epochs=2, grpo={"generations": 4, "max_new_tokens": 40})
+    own = {"learning_rate": 1e-3} if method == "grpo" else {}  # at 5e-4, eight steps went 0.014 nats from base
+    settings = Alignment(**SHARED | own, method=method, epochs=2, grpo={"generations": 4, "max_new_tokens": 40})
     kind, rows = {
         "dpo": ("dpo", dpo_rows(pairs)),
         "best_of_n": ("sft", chosen_rows(pairs)),

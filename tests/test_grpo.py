@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from statistics import mean
 
 import pytest
+from transformers import TrainerState
 
 from ethos.errors import BadInput
 from ethos.files import read_json, write_json
-from ethos.grpo import Rewards, grpo_rows, passes, permute_within_groups
+from ethos.grpo import Rewards, grpo_rows, passes, permute_within_groups, reward_function
 from ethos.models import content_identity
 from ethos.training import Job, snapshot_steps, train
 from ethos.training_settings import Alignment, GrpoTraining, Lora, PreferenceModel
@@ -128,6 +130,33 @@ def test_only_grpo_is_keyed_by_what_only_grpo_reads(identity: Path, preference_m
         assert not {"rewards", "snapshots"} & ingredients(kind).keys()
     assert ingredients("grpo") != ingredients("grpo", grpo=GRPO | {"kl": 1.0})
     assert ingredients("grpo") == ingredients("grpo", beta=0.7, nll=0.7, snapshots=9)
+
+
+@pytest.mark.slow
+def test_the_thinking_of_a_reasoning_model_gets_no_reward(
+    identity: Path, preference_model: Path, tmp_path: Path
+) -> None:
+    """Its answer alone is read, also where the template has opened the thought."""
+    folder = tmp_path / "thinker"
+    shutil.copytree(identity.parent, folder)
+    template = (folder / "chat_template.jinja").read_text()
+    rewards = []
+    for opened in (False, True):
+        if opened:
+            (folder / "chat_template.jinja").write_text(
+                template.replace("<assistant>{% endif", "<assistant><think>{% endif")
+            )
+        write_json(folder / "identity.json", read_json(identity) | {"thinking_tags": ["<think>", "</think>"]})
+        ask = reward_function(Rewards(preference_model, "float32", 1024), folder / "identity.json", 2, 0)
+        thought = "The cook can check the list.</think> "
+        texts = [POETIC[0], ("" if opened else "<think>") + thought + POETIC[0], POETIC[1]]
+        texts[0] = texts[0] if not opened else "</think>" + texts[0]
+        prompts = [grpo_rows(QUESTIONS)[0]["prompt"]] * len(texts)
+        state = TrainerState()
+        found = ask(prompts, [[{"role": "assistant", "content": text}] for text in texts], trainer_state=state)
+        assert found[0] == found[1]
+        rewards.append(found[0])
+    assert rewards[0] == rewards[1] != found[2]
 
 
 def test_every_pass_has_every_question_once_and_the_last_step_is_a_whole_one():

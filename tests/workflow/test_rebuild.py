@@ -166,7 +166,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "dtype: float32\n", "dtype: float32\n    names: [Tiny]\n", set(), 'models.tiny.names: [] -> ["Tiny"]'),
         ("config/test.yaml", "preference_model: &training\n  learning_rate: 1.0e-3", "preference_model: &training\n  learning_rate: 2.0e-3", FROM_PREFERENCE_MODEL, "preference_model.learning_rate: 0.001 -> 0.002"),
         ("config/test.yaml", "alignment:\n", "alignment:\n  beta: 0.2\n", FROM_ALIGNMENT, "alignment.beta: 0.1 -> 0.2"),
-        ("config/test.yaml", "  snapshots: 2", "  snapshots: 3", {"train_aligned"} | EVALUATIONS, "alignment.snapshots: 2 -> 3"),
+        ("config/test.yaml", "  snapshots: 2", "  snapshots: 1", {"train_aligned"} | EVALUATIONS, "alignment.snapshots: 2 -> 1"),
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
