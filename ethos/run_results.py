@@ -19,7 +19,11 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 
 @dataclass(frozen=True)
 class SeedResults:
-    """What was trained with one seed. histories: the training curve by training. pairs: training pairs by adapter."""
+    """What was trained with one seed.
+
+    histories: the training curve by training. pairs: training pairs by adapter. preference_model: counts of its
+    evaluation, and what its figures show.
+    """
 
     seed: int
     metrics: list[Row]
@@ -27,6 +31,7 @@ class SeedResults:
     histories: dict[str, list[Row]]
     pairs: dict[str, int]
     accuracy: Row
+    preference_model: Row
     introspection: Row
 
 
@@ -34,7 +39,8 @@ class SeedResults:
 class CellResults:
     """One student with one constitution. questions: rows of tables.QUESTIONS; the other fields are counts.
 
-    cut_off: responses that reached their token limit, by who wrote them (teacher, in_character, plain).
+    cut_off: responses that reached their token limit, by who wrote them (teacher, in_character, plain). rankers: how far
+    other rankers agree with the run's, None if none was asked.
     """
 
     student: str
@@ -45,6 +51,7 @@ class CellResults:
     response_counts: Row
     cut_off: dict[str, int]
     rankings: Row
+    rankers: Row | None
     seeds: list[SeedResults]
 
     @property
@@ -57,13 +64,13 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
     """Every (student, constitution) of a run, the headline constitution first."""
     constitutions = sorted(settings.constitutions, key=lambda name: name != settings.headline)
     return [
-        _read_cell(results, student, constitution, settings.seeds)
+        _read_cell(results, student, constitution, settings)
         for constitution in constitutions
         for student in settings.students
     ]
 
 
-def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[int]) -> CellResults:
+def _read_cell(results: Path, student: str, constitution: str, settings: Settings) -> CellResults:
     folder = results / student / constitution
     cut_off = Counter({"teacher": 0, "in_character": 0, "plain": 0})
     for path, author in (
@@ -81,7 +88,8 @@ def _read_cell(results: Path, student: str, constitution: str, seeds: Sequence[i
         read_json(_present(folder / "responses.json")),
         dict(cut_off),
         read_json(_present(folder / "rankings.json")),
-        [_read_seed(folder / f"seed{seed}", seed) for seed in seeds],
+        read_json(_present(folder / "rankers.json")) if settings.rankings.compared else None,
+        [_read_seed(folder / f"seed{seed}", seed) for seed in settings.seeds],
     )
 
 
@@ -89,7 +97,7 @@ def _read_seed(folder: Path, seed: int) -> SeedResults:
     evaluations = folder / "evaluations"
     metrics = [
         row
-        for name in ("character", "preferences")
+        for name in ("character", "preferences", "preference_model")
         for row in read_table(_present(evaluations / f"{name}.parquet"), METRICS).to_pylist()
     ]
     return SeedResults(
@@ -102,6 +110,7 @@ def _read_seed(folder: Path, seed: int) -> SeedResults:
             for name in ("aligned", "shuffled", "distilled")
         },
         read_json(_present(folder / "preference_model" / "accuracy.json")),
+        read_json(_present(evaluations / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
     )
 

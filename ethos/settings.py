@@ -22,7 +22,8 @@ from ethos.stage_settings import (
     Persona,
     Preferences,
     Questions,
-    Rankings,
+    RankerComparison,
+    Ranking,
     Responses,
 )
 from ethos.training_settings import Distillation, Dpo, IntrospectionTraining, PreferenceModel
@@ -67,6 +68,10 @@ class ModelSource(Section):
         if self.source.startswith("pypi:") and not self.file:
             raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
         return self
+
+
+class Rankings(RankerComparison, Ranking):
+    """How the responses to one question are ordered, and which other ways that is compared with."""
 
 
 class Introspection(IntrospectionData, IntrospectionTraining):

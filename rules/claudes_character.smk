@@ -1,5 +1,7 @@
 """Claude's Character: responses are ranked, a preference model learns the ranking, DPO aligns the student with it."""
 
+from ethos.stage_settings import Intervals, RankerComparison, Ranking
+
 
 rule rank_responses:
     """Order each question's responses by how well they show its trait."""
@@ -23,7 +25,7 @@ rule rank_responses:
         gpu=gpus,
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("rankings"),
+        settings=settings_of("rankings", Ranking),
         judge=settings_of("judge"),
         seed=settings_of("data_seed"),
         code=code_of("rank_responses"),
@@ -33,6 +35,43 @@ rule rank_responses:
         " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --rankings {output.rankings:q} --pairs {output.pairs:q} --agreement {output.agreement:q}"
+        " --used {output.used:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule compare_rankers:
+    """Measure how far other rankers agree with the run's own."""
+    input:
+        constitution=constitution_file,
+        rankings="results/{run}/{student}/{constitution}/rankings.parquet",
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        judge=identity_of("judge"),
+    output:
+        comparison="results/{run}/{student}/{constitution}/rankers.json",
+        used="results/{run}/{student}/{constitution}/used/compare_rankers.txt",
+    log:
+        "logs/{run}/{student}/{constitution}/compare_rankers.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/compare_rankers.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    params:
+        traits=constitution_of("traits"),
+        settings=settings_of("rankings", RankerComparison),
+        intervals=settings_of("evaluation", Intervals),
+        judge=settings_of("judge"),
+        seed=settings_of("data_seed"),
+        code=code_of("compare_rankers"),
+        prompts=prompts_of("compare_rankers"),
+    shell:
+        "python scripts/compare_rankers.py"
+        " --constitution {input.constitution:q} --rankings {input.rankings:q}"
+        " --responses {input.responses:q} --judge {input.judge:q}"
+        " --settings {params.settings:q} --intervals {params.intervals:q} --seed {params.seed}"
+        " --comparison {output.comparison:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 

@@ -15,6 +15,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/responses.json",
             "results/{run}/{student}/{constitution}/rankings.json",
         ),
+        rankers=ranker_comparisons,
         trainings=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
             "results/{run}/{student}/{constitution}/seed{seed}/aligned/pairs.parquet",
@@ -31,6 +32,8 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
         ),
         templates=report_templates,
         style="report/style.css",

@@ -23,11 +23,11 @@ from ethos.figures import (
     traits_figure,
 )
 from ethos.files import whole_file
+from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report import render_page, settings_as_yaml, versions
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
-from ethos.statistics import Estimate, proportion_with_interval
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -101,6 +101,14 @@ def draw_figures(cells: Sequence[CellResults]) -> dict[str, tuple[str, str]]:
             f"Likelihood ratio by trait, {about}; metrics.csv holds the numbers",
         )
         figures[f"curves-{name}"] = curves_figure(cell), f"Training curves, {about}"
+        figures[f"accuracy-{name}"] = (
+            accuracy_figure(cell),
+            f"Accuracy of the preference model, {about}; metrics.csv holds the numbers",
+        )
+        figures[f"calibration-{name}"] = (
+            calibration_figure(cell),
+            f"Calibration of the preference model, and its rewards by length, {about}",
+        )
         for seed in cell.seeds:
             if any(top_movers(seed, arm) for arm in JUDGED_ARMS):
                 about_seed = (
@@ -143,14 +151,11 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             }
             for reference in ("base", "shuffled")
         },
-        "accuracy": held_out_accuracy(seed.accuracy["held_out_accuracy"], settings.evaluation.confidence),
+        "preference_model": {
+            (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
+        },
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
-
-
-def held_out_accuracy(counts: Mapping[str, int], confidence: float) -> Estimate | None:
-    """The preference model's accuracy on held-out pairs, with its interval; None where there was no pair."""
-    return proportion_with_interval(counts["right"], counts["n"], confidence=confidence) if counts["n"] else None
 
 
 def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[str, Any]]:

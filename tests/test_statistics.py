@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from ethos.statistics import bradley_terry, mean_with_interval, proportion_with_interval
+from ethos.statistics import (
+    bradley_terry,
+    mean_with_interval,
+    pooled_with_interval,
+    proportion_with_interval,
+    rank_agreement,
+    rank_correlation,
+)
 
 SKEWED = np.random.default_rng(0).exponential(size=40)
 
@@ -155,3 +162,49 @@ def test_items_that_always_win_stay_finite_and_come_first():
 
 def test_without_a_single_verdict_all_are_equal():
     assert bradley_terry(3, []).tolist() == [0, 0, 0]
+
+
+def test_tau_is_the_one_of_counted_pairs():
+    """tau-b from its definition, over a few thousand scores with ties."""
+    draw = np.random.default_rng(4)
+    for _ in range(300):
+        first, second = draw.integers(4, size=(2, 5)).tolist()
+        pairs = [(a, b) for a in range(5) for b in range(a)]
+        signs = [(np.sign(first[a] - first[b]), np.sign(second[a] - second[b])) for a, b in pairs]
+        untied = [sum(sign[side] != 0 for sign in signs) for side in (0, 1)]
+        found = rank_agreement(first, second)
+        if 0 in untied:
+            assert found is None
+        else:
+            assert found == pytest.approx(sum(x * y for x, y in signs) / math.sqrt(untied[0] * untied[1]))
+
+
+def test_a_rank_correlation_is_scipys():
+    draw = np.random.default_rng(5)
+    for size in (3, 10, 200):
+        first, second = draw.normal(size=size), draw.integers(3, size=size).astype(float)
+        if np.ptp(second):
+            assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
+    assert math.isnan(rank_correlation(np.arange(4.0), np.ones(4)))
+
+
+def mean_of_all(rows: np.ndarray) -> float:
+    return float(rows[:, 0].mean())
+
+
+def test_the_interval_of_a_pooled_statistic_draws_groups_and_not_rows():
+    """Copies of a row are no news: the interval of means of pairs is that of the values alone, and not narrower."""
+    twice = [np.full((2, 1), value) for value in SKEWED]
+    found = pooled_with_interval(twice, mean_of_all, confidence=0.95, resamples=9999, seed=0)
+    alone = mean_with_interval(SKEWED, confidence=0.95, resamples=9999, seed=0)
+    assert (found.value, found.n, found.method) == (pytest.approx(alone.value), 40, "BCa bootstrap")
+    error = SKEWED.std(ddof=1) / math.sqrt(40)
+    assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.05 * error)
+
+
+def test_a_pooled_statistic_that_is_no_number_is_none_and_of_one_group_has_no_interval():
+    options = {"confidence": 0.95, "resamples": 99, "seed": 0}
+    assert pooled_with_interval([], mean_of_all, **options) is None
+    assert pooled_with_interval([np.ones((2, 1))] * 3, lambda rows: math.nan, **options) is None
+    found = pooled_with_interval([np.array([[1.0], [2.0]])], mean_of_all, **options)
+    assert (found.value, found.low, found.n) == (1.5, None, 1)
