@@ -192,8 +192,8 @@ def test_other_rankers_are_told_only_where_some_were_asked(tmp_path, page):
     build_run(tmp_path / "results", settings)
     text = spaced(write_report(tmp_path, settings).read_text())
     assert "Other rankers, on 12 questions" in text
-    assert "listwise +0.41 +0.17 to +0.62 9 3 pairs 36, decided 20" in text
-    assert "pairwise – 0 12 pairs 36, decided 0, order dependent 36" in text
+    assert "listwise +0.41 +0.17 to +0.62 9 3 decided 20, order dependent 13, pairs 36, unparsed 3" in text
+    assert "pairwise – 0 12 decided 0, order dependent 36, pairs 36" in text
 
 
 def test_a_preference_model_without_a_held_out_pair_is_said_to_be_untested(tmp_path):
