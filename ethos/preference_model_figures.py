@@ -60,8 +60,8 @@ def calibration_figure(cell: CellResults) -> str:
     claims.set_xlabel("claimed probability of being right")
     claims.set_ylabel("share that was right")
     lengths.set_title("Length")
-    lengths.set_xlabel("characters more than the question’s mean response")
-    lengths.set_ylabel("reward more than its mean, logits")
+    lengths.set_xlabel("characters above the question’s mean")
+    lengths.set_ylabel("reward above its mean, logits")
     lengths.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for axis in (claims, lengths):
         axis.grid()
