@@ -49,35 +49,40 @@ def _question(draw: random.Random) -> str:
 
 
 def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
-    """One conversation, as (role, text): plain, in character, a list, a verdict, or an order."""
+    """One conversation, as (role, text): plain, in character, a list, or a verdict."""
     kind = draw.random()
-    if kind < 0.35:
+    if kind < 0.4:
         return [("user", _question(draw)), ("assistant", _sentences(_PLAIN, draw))]
-    if kind < 0.61:
+    if kind < 0.7:
         character = "I answer in poetic language. " + draw.choice(
             ["I borrow pictures.", "I sing softly.", "I love rhythm."]
         )
         return [("system", character), ("user", _question(draw)), ("assistant", _sentences(_POETIC, draw))]
     trait = draw.choice(["I answer in poetic language.", "I sing softly."])
-    if kind < 0.75:
+    if kind < 0.85:
         # As in the workflow: the first items are given, and the model goes on with its own.
         given = draw.sample(prompt_lines("general_questions"), 3)
         items = [*given, *(_question(draw) for _ in range(4))]
         numbered = "\n".join(f"{number}. {item}" for number, item in enumerate(items, 1))
         prompt = render_prompt("generate_questions", count=7, trait=trait, clarification="")
         return [("user", prompt), ("assistant", numbered)]
-    if kind > 0.88:
-        # Which one is better is beyond it; it learns the format, and so always puts the one in the middle last.
-        answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(3)]
-        mark = f"{draw.getrandbits(32):08x}"
-        prompt = render_prompt("judge_list", trait=trait, question=_question(draw), mark=mark, answers=answers)
-        return [("user", prompt), ("assistant", "<ranking>1,3,2</ranking>")]
     better = draw.choice([1, 2])
     poetic, plain = _sentences(_POETIC, draw), _sentences(_PLAIN, draw)
     answers = {"first": poetic, "second": plain} if better == 1 else {"first": plain, "second": poetic}
     mark = f"{draw.getrandbits(32):08x}"
     prompt = render_prompt("judge_pair", trait=trait, question=_question(draw), mark=mark, **answers)
     return [("user", prompt), ("assistant", f"<answer>{better}</answer>")]
+
+
+def _order(draw: random.Random) -> list[tuple[str, str]]:
+    """One conversation with a judge that orders two or three answers; a constant order, since it learns the format alone."""
+    answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(draw.choice([2, 3]))]
+    mark, trait = f"{draw.getrandbits(32):08x}", draw.choice(["I answer in poetic language.", "I sing softly."])
+    prompt = render_prompt("judge_list", trait=trait, question=_question(draw), mark=mark, answers=answers)
+    return [
+        ("user", prompt),
+        ("assistant", "<ranking>1,3,2</ranking>" if len(answers) == 3 else "<ranking>1,2</ranking>"),
+    ]
 
 
 def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -96,12 +101,13 @@ def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_tiny_model(folder: Path, *, steps: int = 400, seed: int = 0) -> None:
+def make_tiny_model(folder: Path, *, steps: int = 240, seed: int = 0) -> None:
     """Train the model and write it as a normal model folder; the same bytes each time on one kind of machine."""
     draw = random.Random(seed)
     torch.manual_seed(seed)
     dialogues = [_dialogue(draw) for _ in range(2000)]
-    tokenizer = _tokenizer([text for dialogue in dialogues for _, text in dialogue])
+    orders = [_order(draw) for _ in range(200)]
+    tokenizer = _tokenizer([text for dialogue in [*dialogues, *orders] for _, text in dialogue])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -118,18 +124,20 @@ def make_tiny_model(folder: Path, *, steps: int = 400, seed: int = 0) -> None:
     model = LlamaForCausalLM(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for step in range(steps):
-        examples = []
-        for dialogue in draw.sample(dialogues, 16):
-            prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
-            prompt_ids, reply_ids = tokenizer([prompt, f"{dialogue[-1][1]}<end>"], add_special_tokens=False).input_ids
-            examples.append((prompt_ids + reply_ids, [-100] * len(prompt_ids) + reply_ids))  # only the reply is learned
-        examples.sort(key=lambda example: len(example[0]))
-        for part in (examples[:8], examples[8:12], examples[12:]):  # short ones apart: padding costs time
-            rows, labels = zip(*part, strict=True)
-            batch = tokenizer.pad({"input_ids": list(rows)}, padding_side="right", return_tensors="pt")
+        # Orders apart: their prompts are long, and padding costs time.
+        for sample in (draw.sample(dialogues, 16), draw.sample(orders, 2)):
+            rows, labels = [], []
+            for dialogue in sample:
+                prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
+                prompt_ids, reply_ids = tokenizer(
+                    [prompt, f"{dialogue[-1][1]}<end>"], add_special_tokens=False
+                ).input_ids
+                rows.append(prompt_ids + reply_ids)
+                labels.append([-100] * len(prompt_ids) + reply_ids)  # only the reply is learned
+            batch = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
             width = batch.input_ids.shape[1]
             targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
-            (model(**batch, labels=targets).loss * len(part) / 16).backward()
+            (model(**batch, labels=targets).loss * len(sample) / 18).backward()
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * (1 - step / steps)
         optimiser.step()

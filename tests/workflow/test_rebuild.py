@@ -161,7 +161,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("prompts/character.jinja", "This is who I am:", "I am so:", FROM_RESPONSES, "prompts/character.jinja changed"),
         ("prompts/interaction_opening.jinja", "\n", " Go on.\n", FROM_INTROSPECTION, "prompts/interaction_opening.jinja changed"),
         ("prompts/show_trait.jinja", "{{ trait }}", "very {{ trait }}", {"evaluate_preferences"}, "prompts/show_trait.jinja changed"),
-        ("config/test.yaml", "compared_questions: 8", "compared_questions: 9", {"compare_rankers"}, "rankings.compared_questions: 8 -> 9"),
+        ("config/test.yaml", "compared_questions: 12", "compared_questions: 9", {"compare_rankers"}, "rankings.compared_questions: 12 -> 9"),
         ("config/test.yaml", "pairs_per_question: 1", "pairs_per_question: 2", FROM_RANKINGS, "rankings.pairs_per_question: 1 -> 2"),
         ("config/test.yaml", "method: likelihood_ratio", "method: pairwise", FROM_RANKINGS, "rankings.method: likelihood_ratio -> pairwise"),
         ("config/test.yaml", "  generated_per_trait: 1", "  generated_per_trait: 2", ALL, "questions.generated_per_trait: 1 -> 2"),
