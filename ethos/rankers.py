@@ -21,8 +21,8 @@ Row = Mapping[str, Any]
 Groups = Mapping[str, Sequence[Row]]
 Scores = dict[str, list[float]]
 Counts = dict[str, int]
-# A pair of a question's responses, and whether the first of them won: in one order of the page, and in the other.
-_Verdicts = tuple[str, int, int, bool | None, bool | None]
+# Two responses to a question, and whether the first of them won: in one order of the page, and in the other.
+_PairVerdict = tuple[str, int, int, bool | None, bool | None]
 
 _VERDICT = re.compile(r"\s*<answer>\s*([12])\s*</answer>\s*")
 _RANKING = re.compile(r"\s*<ranking>([0-9,\s]*)</ranking>\s*")
@@ -155,7 +155,7 @@ def _seed(seed: int, kind: str, rows: Sequence[Row]) -> int:
 
 
 def _strengths(
-    groups: Groups, verdicts: Iterable[_Verdicts], completions: Sequence[Completion]
+    groups: Groups, verdicts: Iterable[_PairVerdict], completions: Sequence[Completion]
 ) -> tuple[Scores, Counts]:
     """Bradley-Terry strengths from verdicts on pairs in both orders, and counts of pairs by what was said.
 

@@ -165,7 +165,7 @@ def test_without_a_single_verdict_all_are_equal():
 
 
 def test_tau_is_the_one_of_counted_pairs():
-    """tau-b from its definition, over a few thousand scores with ties."""
+    """tau-b from its definition, on scores with many ties."""
     draw = np.random.default_rng(4)
     for _ in range(300):
         first, second = draw.integers(4, size=(2, 5)).tolist()
