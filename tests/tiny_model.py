@@ -75,14 +75,11 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
 
 
 def _order(draw: random.Random) -> list[tuple[str, str]]:
-    """One conversation with a judge that orders two or three answers; a constant order, since it learns the format alone."""
-    answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(draw.choice([2, 3]))]
+    """One conversation with a judge that orders three answers; a constant order, since it learns the format alone."""
+    answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(3)]
     mark, trait = f"{draw.getrandbits(32):08x}", draw.choice(["I answer in poetic language.", "I sing softly."])
     prompt = render_prompt("judge_list", trait=trait, question=_question(draw), mark=mark, answers=answers)
-    return [
-        ("user", prompt),
-        ("assistant", "<ranking>1,3,2</ranking>" if len(answers) == 3 else "<ranking>1,2</ranking>"),
-    ]
+    return [("user", prompt), ("assistant", "<ranking>1,3,2</ranking>")]
 
 
 def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:

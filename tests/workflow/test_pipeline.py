@@ -84,15 +84,18 @@ def test_what_trained_is_on_record(finished: Checkout) -> None:
         assert all(entry["loss"] == entry["loss"] for entry in history)
 
 
-@pytest.mark.parametrize("method", ["pairwise", "listwise"])
-def test_a_judge_that_answers_in_words_ranks_in_two_orders(finished: Checkout, tmp_path: Path, method: str) -> None:
+# The tiny model's order is always of three, and many questions have two responses.
+@pytest.mark.parametrize(("method", "parsed"), [("pairwise", 1 / 2), ("listwise", 1 / 4)])
+def test_a_judge_that_answers_in_words_ranks_in_two_orders(
+    finished: Checkout, tmp_path: Path, method: str, parsed: float
+) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.edit("config/test.yaml", "method: likelihood_ratio", f"method: {method}")
     outcome = copy.snakemake(str(CELL / "rankings.parquet"))
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     counts = json.loads((copy.folder / CELL / "rankings.json").read_text())
     assert counts["pairs"] == counts["decided"] + counts["order_dependent"] + counts["unparsed"]
-    assert counts["decided"] + counts["order_dependent"] > counts["pairs"] / 2
+    assert counts["decided"] + counts["order_dependent"] > counts["pairs"] * parsed
     assert "loading tiny" in outcome.stderr
 
 
