@@ -16,7 +16,6 @@ from ethos.recipes import DECIDED_BY, WHAT, recipe
 from ethos.report import MEASURES
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import ModelSource
-from ethos.statistics import proportion_with_interval
 from ethos.verdicts import JUDGED_ARMS, judge_arm, spell_interval
 
 FOLDER = Path(__file__).resolve().parent.parent / "cards"
@@ -108,8 +107,8 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         "settings": cell.settings,
         "counts": training_counts(results, seed, arm),
         "settings_yaml": _as_yaml(cell, DECIDED_BY[arm]),
-        "accuracy": _accuracy(seed, cell.settings.evaluation.confidence),
-        "held_out_pairs": seed.accuracy["held_out_accuracy"]["n"],
+        "accuracy": find(seed.metrics, "accuracy", PREFERENCE_MODEL, evaluation="preference_model"),
+        "held_out_pairs": seed.preference_model["pairs"].get("all", 0),
         "measures": measures(seed, arm),
         "verdicts": judge_arm(seed.metrics, arm, cell.settings.report) if arm in JUDGED_ARMS else [],
         "limits": limits(cell, results, arm, licence),
@@ -149,7 +148,7 @@ def training_counts(results: CellResults, seed: SeedResults, arm: str) -> dict[s
     splits = Counter(row["split"] for row in results.questions)
     counts = {"questions for training": splits["train"], "questions held out": splits["held_out"]}
     if arm == PREFERENCE_MODEL:
-        return counts | {"ranked pairs": seed.accuracy["training_pairs"]}
+        return counts | {"ranked pairs": seed.preference_model["pairs"].get("train split", 0)}
     if arm != "persona":
         return counts | {"examples": seed.examples[arm]}
     kept = {kind: numbers.get("kept", 0) for kind, numbers in seed.introspection.items()}
@@ -203,11 +202,6 @@ def limits(cell: Cell, results: CellResults, arm: str, licence: str) -> list[str
         else "The licence of the base model is unknown here; find it out before you pass this on."
     )
     return said
-
-
-def _accuracy(seed: SeedResults, confidence: float) -> Any:
-    counts = seed.accuracy["held_out_accuracy"]
-    return proportion_with_interval(counts["right"], counts["n"], confidence=confidence) if counts["n"] else None
 
 
 def _as_yaml(cell: Cell, sections: tuple[str, ...]) -> str:

@@ -55,7 +55,7 @@ TABLES = {
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preferences", "overoptimisation", "contributions")
+            for name in ("character", "preferences", "preference_model", "overoptimisation", "contributions")
         ),
     ),
 }

@@ -22,7 +22,8 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 @dataclass(frozen=True)
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
-    trained on. distillation: what became of the teacher's responses.
+    trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
+    what its figures show.
     """
 
     seed: int
@@ -31,14 +32,15 @@ class SeedResults:
     histories: dict[str, list[Row]]
     examples: dict[str, int]
     distillation: Row
-    accuracy: Row
+    preference_model: Row
     introspection: Row
 
 
 @dataclass(frozen=True)
 class CellResults:
     """One student with one constitution. questions, responses, teacher_responses, scores and pairs: rows of
-    tables.QUESTIONS, RESPONSES, RESPONSES, RANKINGS and PAIRS; the other fields are counts.
+    tables.QUESTIONS, RESPONSES, RESPONSES, RANKINGS and PAIRS. rankers: how far other rankers agree with the run's, None
+    if none was asked. The other fields are counts.
     """
 
     student: str
@@ -48,6 +50,7 @@ class CellResults:
     teacher_counts: Row
     response_counts: Row
     rankings: Row
+    rankers: Row | None
     responses: list[Row]
     teacher_responses: list[Row]
     scores: list[Row]
@@ -71,7 +74,7 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
     """Every (student, constitution) of a run, the headline constitution first."""
     constitutions = sorted(settings.constitutions, key=lambda name: name != settings.headline)
     return [
-        _read_cell(results, student, constitution, settings.seeds, _evaluations(settings, constitution))
+        _read_cell(results, student, constitution, settings)
         for constitution in constitutions
         for student in settings.students
     ]
@@ -80,12 +83,11 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
 def _evaluations(settings: Settings, constitution: str) -> list[str]:
     """The tables of tables.METRICS that the run has for a constitution."""
     asked = settings.contributions and settings.contributions.constitution == constitution
-    return ["character", "preferences", "overoptimisation", *(["contributions"] if asked else [])]
+    always = ["character", "preferences", "preference_model", "overoptimisation"]
+    return [*always, "contributions"] if asked else always
 
 
-def _read_cell(
-    results: Path, student: str, constitution: str, seeds: Sequence[int], evaluations: Sequence[str]
-) -> CellResults:
+def _read_cell(results: Path, student: str, constitution: str, settings: Settings) -> CellResults:
     folder = results / student / constitution
     return CellResults(
         student,
@@ -95,11 +97,12 @@ def _read_cell(
         read_json(_present(results / "teacher" / f"{constitution}.json")),
         read_json(_present(folder / "responses.json")),
         read_json(_present(folder / "rankings.json")),
+        read_json(_present(folder / "rankers.json")) if settings.rankings.compared else None,
         _rows(folder / "responses.parquet", RESPONSES),
         _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
         _rows(folder / "rankings.parquet", RANKINGS),
         _rows(folder / "pairs.parquet", PAIRS),
-        [_read_seed(folder / f"seed{seed}", seed, evaluations) for seed in seeds],
+        [_read_seed(folder / f"seed{seed}", seed, _evaluations(settings, constitution)) for seed in settings.seeds],
     )
 
 
@@ -119,7 +122,7 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
             )
         },
         read_json(_present(folder / "distilled" / "pairs.json")),
-        read_json(_present(folder / "preference_model" / "accuracy.json")),
+        read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
     )
 

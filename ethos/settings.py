@@ -23,7 +23,8 @@ from ethos.stage_settings import (
     Persona,
     Preferences,
     Questions,
-    Rankings,
+    RankerComparison,
+    Ranking,
     Responses,
 )
 from ethos.training_settings import Alignment, Distillation, IntrospectionTraining, PreferenceModel
@@ -79,6 +80,10 @@ class ModelSource(Section):
         if self.source.startswith("pypi:") and not self.file:
             raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
         return self
+
+
+class Rankings(RankerComparison, Ranking):
+    """How the responses to one question are ordered, and which other ways that is compared with."""
 
 
 class Introspection(IntrospectionData, IntrospectionTraining):

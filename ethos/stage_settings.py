@@ -108,14 +108,24 @@ class Responses(InCharacter):
     per_question: int = Field(5, ge=2, description="Responses sampled for each question (k).")
 
 
-class Rankings(Section):
+RankerName = Literal["likelihood_ratio", "pairwise", "listwise"]
+
+
+class Ranker(Section):
+    """What orders the responses to one question."""
+
+    method: RankerName = Field(
+        "pairwise",
+        description="`pairwise`: the judge reads two responses in both orders. `listwise`: it reads all responses to a question, "
+        "in a random order and in its reverse; fewer calls, longer prompts. `likelihood_ratio`: mean log-probability with the "
+        "traits in the system prompt minus without; works with models too small to judge in words.",
+    )
+    sampling: Sampling = Field(Sampling(temperature=0, max_new_tokens=256), description="Sampling of verdicts.")
+
+
+class Ranking(Ranker):
     """How the responses to one question are ordered."""
 
-    method: Literal["likelihood_ratio", "pairwise"] = Field(
-        "pairwise",
-        description="`pairwise`: the judge reads two responses in both orders. `likelihood_ratio`: mean log-probability "
-        "with the traits in the system prompt minus without; works with models too small to judge in words.",
-    )
     with_plain: bool = Field(
         False,
         description="Let the student's plain response compete too. The preference model then knows what the policy says before "
@@ -124,7 +134,17 @@ class Rankings(Section):
     pairs_per_question: int = Field(
         10, ge=1, description="Pairs of a question that train the preference model, widest margin first."
     )
-    sampling: Sampling = Field(Sampling(temperature=0, max_new_tokens=256), description="Sampling of verdicts.")
+
+
+class RankerComparison(Ranker):
+    """Other rankers, and how far they agree with the run's own."""
+
+    compared: list[RankerName] = Field(
+        [],
+        description="Methods whose orders are compared with that of `method`, by the same judge; `method` itself may stand "
+        "among them and is passed over. Nothing trains on them.",
+    )
+    compared_questions: int = Field(100, ge=1, description="Questions that they are compared on, drawn at random.")
 
 
 class IntrospectionData(Section):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,16 +52,6 @@ def mean_with_interval(values: Sequence[float], *, confidence: float, resamples:
     return Estimate(mean, low, high, sample.size, "BCa bootstrap")
 
 
-def proportion_with_interval(successes: int, n: int, *, confidence: float) -> Estimate:
-    """A share and its Wilson score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    from scipy import stats
-
-    if n == 0:
-        raise ValueError("no trials")
-    low, high = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    return Estimate(successes / n, float(low), float(high), n, "Wilson")
-
-
 def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
     """Two-sided p-value of a mean paired difference: how often one at least as large comes of random signs.
 
@@ -91,6 +82,66 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted
+
+
+def pooled_with_interval(
+    groups: Sequence[np.ndarray],
+    statistic: Callable[[np.ndarray], float],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate | None:
+    """A statistic of all rows together, and its BCa bootstrap interval over the groups that they come in.
+
+    groups: arrays [rows, columns]; groups are drawn, each with all its rows. statistic: of such an array, joined. n: groups.
+    None where the statistic is not a number; no interval where it is not one for some draw.
+    """
+    from scipy import stats
+
+    value = statistic(np.concatenate(groups)) if groups else math.nan
+    if math.isnan(value):
+        return None
+    nothing = Estimate(value, None, None, len(groups), "none")
+    if len(groups) < 2:
+        return nothing
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of draws that are all alike
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
+            (np.arange(len(groups)),),
+            lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
+            confidence_level=confidence,
+            n_resamples=resamples,
+            method="BCa",
+            vectorized=False,
+            rng=np.random.default_rng(seed),
+        )
+    low, high = (float(bound) for bound in result.confidence_interval)
+    if math.isnan(low) or math.isnan(high):
+        return nothing
+    return Estimate(value, low, high, len(groups), "BCa bootstrap")
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's correlation, -1 to 1; ties share a rank; NaN where one of the two is constant."""
+    from scipy import stats
+
+    ranks = np.array([stats.rankdata(first), stats.rankdata(second)])
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    spread = np.sqrt((ranks**2).sum(axis=1).prod())
+    return float((ranks[0] * ranks[1]).sum() / spread) if spread else math.nan
+
+
+def rank_agreement(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Kendall's tau-b of two scores of the same items, -1 to 1 (Kendall 1945, doi:10.1093/biomet/33.3.239).
+
+    None where one of the two ties all items, and so orders nothing.
+    """
+    from scipy import stats
+
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    return float(stats.kendalltau(first, second, variant="b").statistic)
 
 
 def bradley_terry(

@@ -2,6 +2,8 @@
 
 from ethos.training_settings import AlignmentTraining
 
+from ethos.stage_settings import Intervals, RankerComparison, Ranking
+
 
 rule rank_responses:
     """Order each question's responses by how well they show its trait."""
@@ -25,7 +27,7 @@ rule rank_responses:
         gpu=gpus,
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("rankings"),
+        settings=settings_of("rankings", Ranking),
         judge=settings_of("judge"),
         seed=settings_of("data_seed"),
         code=code_of("rank_responses"),
@@ -35,6 +37,43 @@ rule rank_responses:
         " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --rankings {output.rankings:q} --pairs {output.pairs:q} --agreement {output.agreement:q}"
+        " --used {output.used:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule compare_rankers:
+    """Measure how far other rankers agree with the run's own."""
+    input:
+        constitution=constitution_file,
+        rankings="results/{run}/{student}/{constitution}/rankings.parquet",
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+        judge=identity_of("judge"),
+    output:
+        comparison="results/{run}/{student}/{constitution}/rankers.json",
+        used="results/{run}/{student}/{constitution}/used/compare_rankers.txt",
+    log:
+        "logs/{run}/{student}/{constitution}/compare_rankers.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/compare_rankers.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        gpu=gpus,
+    params:
+        traits=constitution_of("traits"),
+        settings=settings_of("rankings", RankerComparison),
+        intervals=settings_of("evaluation", Intervals),
+        judge=settings_of("judge"),
+        seed=settings_of("data_seed"),
+        code=code_of("compare_rankers"),
+        prompts=prompts_of("compare_rankers"),
+    shell:
+        "python scripts/compare_rankers.py"
+        " --constitution {input.constitution:q} --rankings {input.rankings:q}"
+        " --responses {input.responses:q} --judge {input.judge:q}"
+        " --settings {params.settings:q} --intervals {params.intervals:q} --seed {params.seed}"
+        " --comparison {output.comparison:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 
@@ -51,7 +90,6 @@ rule train_preference_model:
         config="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_config.json",
         history="results/{run}/{student}/{constitution}/seed{seed}/preference_model/history.json",
         rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
-        accuracy="results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/train_preference_model.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/train_preference_model.log",
@@ -70,7 +108,7 @@ rule train_preference_model:
         " --pairs {input.pairs:q} --rankings {input.rankings:q}"
         " --responses {input.responses:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {wildcards.seed}"
-        " --adapter {output.adapter:q} --rewards {output.rewards:q} --accuracy {output.accuracy:q}"
+        " --adapter {output.adapter:q} --rewards {output.rewards:q}"
         " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"
 

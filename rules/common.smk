@@ -281,6 +281,13 @@ def contribution_tables():
     )
 
 
+def ranker_comparisons(wildcards):
+    """The comparison of rankers in every cell; none where no other ranker is asked."""
+    if not settings.rankings.compared:
+        return []
+    return cells("results/{run}/{student}/{constitution}/rankers.json")
+
+
 # A job that runs a model takes a GPU where the run uses them; all of its threads are its own.
 gpus = 1 if settings.execution.device == "cuda" else 0
 model_threads = settings.execution.threads

@@ -132,6 +132,34 @@ rule watch_alignment:
         " 2> >(tee {log:q} >&2)"
 
 
+rule evaluate_preference_model:
+    """Measure the preference model itself on held-out pairs."""
+    input:
+        pairs="results/{run}/{student}/{constitution}/pairs.parquet",
+        rewards="results/{run}/{student}/{constitution}/seed{seed}/rewards.parquet",
+        responses="results/{run}/{student}/{constitution}/responses.parquet",
+    output:
+        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.parquet",
+        details="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preference_model.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_preference_model.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("evaluation", Intervals),
+        judge=settings_of("judge"),
+        code=code_of("evaluate_preference_model"),
+    shell:
+        "python scripts/evaluate_preference_model.py"
+        " --pairs {input.pairs:q} --rewards {input.rewards:q} --responses {input.responses:q}"
+        " --settings {params.settings:q} --judge {params.judge} --seed {wildcards.seed}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --metrics {output.metrics:q} --details {output.details:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
 rule evaluate_preferences:
     """Offer each arm two single-word traits, and see which one its answer shows."""
     input:

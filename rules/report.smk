@@ -17,8 +17,8 @@ rule write_report:
             "results/{run}/{student}/{constitution}/rankings.json",
             "results/{run}/{student}/{constitution}/pairs.parquet",
         ),
+        rankers=ranker_comparisons,
         trainings=cells(
-            "results/{run}/{student}/{constitution}/seed{seed}/preference_model/accuracy.json",
             "results/{run}/{student}/{constitution}/seed{seed}/aligned/examples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/shuffled/examples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/pairs.parquet",
@@ -35,6 +35,8 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/overoptimisation.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.parquet",
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
         ),
         contributions=contribution_tables(),
         templates=report_templates,

@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from ethos.errors import BadInput
-from ethos.files import write_json
 from ethos.preference_data import conversation
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.stored_rewards import StoredRewards
@@ -25,17 +24,6 @@ def reward_rows(pairs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{side: conversation(pair["question"], pair[side]) for side in ("chosen", "rejected")} for pair in pairs]
 
 
-def held_out_accuracy(pairs: Sequence[Mapping[str, Any]], rewards: Mapping[tuple[str, str], float]) -> dict[str, int]:
-    """Of how many held-out pairs (`n`) the chosen response has the higher reward (`right`); ties count as wrong.
-
-    rewards: by (question id, response).
-    """
-    right = [
-        rewards[pair["question_id"], pair["chosen"]] > rewards[pair["question_id"], pair["rejected"]] for pair in pairs
-    ]
-    return {"right": sum(right), "n": len(right)}
-
-
 @click.command()
 @click.option("--pairs", type=READABLE, required=True, help="Preference pairs, Parquet; only the train split trains.")
 @click.option("--rankings", type=READABLE, required=True, help="Rankings, Parquet; what was ranked is scored.")
@@ -47,7 +35,6 @@ def held_out_accuracy(pairs: Sequence[Mapping[str, Any]], rewards: Mapping[tuple
     "--adapter", type=WRITABLE, required=True, help="Written: adapter_model.safetensors; its folder is the adapter."
 )
 @click.option("--rewards", type=WRITABLE, required=True, help="Written: the reward of each response, Parquet.")
-@click.option("--accuracy", type=WRITABLE, required=True, help="Written: held-out accuracy, JSON.")
 def main(
     pairs: Path,
     rankings: Path,
@@ -57,11 +44,9 @@ def main(
     seed: int,
     adapter: Path,
     rewards: Path,
-    accuracy: Path,
 ) -> None:
     """Train a preference model on the rankings, and let it score every response that was ranked."""
-    ranked = read_table(pairs, PAIRS).to_pylist()
-    training = [pair for pair in ranked if pair["split"] == "train"]
+    training = [pair for pair in read_table(pairs, PAIRS).to_pylist() if pair["split"] == "train"]
     if not training:
         raise BadInput("holds no training pairs; the judge decided none, or all responses were filtered", path=pairs)
     train(Job("reward", reward_rows(training), settings, seed, student), adapter.parent)
@@ -77,14 +62,8 @@ def main(
         stage="train_preference_model",
     )
     values = model.score([(row["question"], row["response"]) for row in rows])
-    by_text = {(row["question_id"], row["response"]): value for row, value in zip(rows, values, strict=True)}
-    held_out = [pair for pair in ranked if pair["split"] == "held_out"]
     scored = [{name: row[name] for name in _PLACE} | {"reward": value} for row, value in zip(rows, values, strict=True)]
     write_table(rewards, table_from(scored, REWARDS))
-    write_json(
-        accuracy,
-        {"training_pairs": len(training), "held_out_accuracy": held_out_accuracy(held_out, by_text)},
-    )
 
 
 if __name__ == "__main__":

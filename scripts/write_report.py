@@ -27,11 +27,11 @@ from ethos.figures import (
 from ethos.files import whole_file
 from ethos.overoptimisation import what_the_steps_show
 from ethos.overoptimisation_figure import overoptimisation_figure
+from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.run_results import CellResults, SeedResults, find, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
-from ethos.statistics import Estimate, proportion_with_interval
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -109,6 +109,14 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
             f"Reward and independent measures by step of the alignment, {about}; metrics.csv holds the numbers",
         )
         figures[f"curves-{name}"] = curves_figure(cell), f"Training curves, {about}"
+        figures[f"accuracy-{name}"] = (
+            accuracy_figure(cell),
+            f"Accuracy of the preference model, {about}; metrics.csv holds the numbers",
+        )
+        figures[f"calibration-{name}"] = (
+            calibration_figure(cell),
+            f"Calibration of the preference model, and its rewards by length, {about}",
+        )
         for seed in cell.seeds:
             if any(top_movers(seed, arm) for arm in JUDGED_ARMS):
                 about_seed = (
@@ -187,7 +195,9 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             for reference in ("base", "shuffled")
         },
         "traits": traits_by_strength(cell, seed),
-        "accuracy": held_out_accuracy(seed.accuracy["held_out_accuracy"], settings.evaluation.confidence),
+        "preference_model": {
+            (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
+        },
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
@@ -202,11 +212,6 @@ def traits_by_strength(cell: CellResults, seed: SeedResults) -> list[str]:
         return sum(values) / len(values) if values else math.inf
 
     return sorted(cell.traits, key=gain)
-
-
-def held_out_accuracy(counts: Mapping[str, int], confidence: float) -> Estimate | None:
-    """The preference model's accuracy on held-out pairs, with its interval; None where there was no pair."""
-    return proportion_with_interval(counts["right"], counts["n"], confidence=confidence) if counts["n"] else None
 
 
 def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[str, Any]]:

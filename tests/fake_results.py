@@ -48,6 +48,32 @@ WORDS = [
 ]
 
 
+PREFERENCE_MODEL = {
+    "pairs": {"all": 73, "train split": 105},
+    "responses": 96,
+    "reliability": [
+        {"low": 0.5, "high": 0.6, "n": 30, "claimed": 0.55, "right": 0.6},
+        {"low": 0.6, "high": 0.7, "n": 23, "claimed": 0.64, "right": 0.7},
+        {"low": 0.7, "high": 0.8, "n": 20, "claimed": 0.76, "right": 0.72},
+    ],
+    "lengths": [{"length": 20.0 * place, "reward": 0.1 * place, "n": 19} for place in range(-2, 3)],
+}
+RANKERS = {
+    "method": "likelihood_ratio",
+    "questions": 12,
+    "rankers": {
+        "listwise": {
+            "tau_b": {"value": 0.41, "ci_low": 0.17, "ci_high": 0.62, "interval": "BCa bootstrap", "n": 9, "tied": 3},
+            "counts": {"pairs": 36, "decided": 20, "order_dependent": 13, "unparsed": 3, "verdicts_too_long": 0},
+        },
+        "pairwise": {
+            "tau_b": {"value": None, "ci_low": None, "ci_high": None, "interval": "none", "n": 0, "tied": 12},
+            "counts": {"pairs": 36, "decided": 0, "order_dependent": 36, "unparsed": 0, "verdicts_too_long": 0},
+        },
+    },
+}
+
+
 def fake_settings(**changes) -> Settings:
     models = {"smollm2": {"source": "path:models/smollm2"}}
     fields = {
@@ -160,6 +186,25 @@ def fake_contributions(cell: dict, arm: str, seed: int) -> list[dict]:
     return rows
 
 
+def fake_preference_model(cell: dict) -> list[dict]:
+    """Right in 71.2% of held-out pairs, a little too sure, and with a liking for length that the ranker has not."""
+    place = cell | {"arm": "preference_model", "evaluation": "preference_model", "n": 24}
+    accuracies = {
+        "all": 0.712,
+        "train split": 0.933,
+        "margin 1 of 3": 0.58,
+        "margin 2 of 3": 0.7,
+        "margin 3 of 3": 0.86,
+    }
+    accuracies |= {trait: 0.6 + 0.08 * number for number, trait in enumerate(TRAITS)}
+    rows = [estimate(value, 0.12, metric="accuracy", **place | {"slice": part}) for part, value in accuracies.items()]
+    others = {"brier": 0.21, "prefers_longer": 0.64, "ranker_prefers_longer": 0.51, "reward_length_correlation": 0.18}
+    rows += [estimate(value, 0.05, metric=metric, **place) for metric, value in others.items()]
+    alone = {"ci_low": None, "ci_high": None, "interval": "none", "n": 73}
+    errors = {"calibration_error": 0.117, "calibration_error_by_chance": 0.068}
+    return rows + [estimate(value, 0, metric=metric, **place | alone) for metric, value in errors.items()]
+
+
 def build_run(results: Path, settings: Settings) -> None:
     """A complete results folder, small, and every number drawn from a fixed seed."""
     noise = random.Random(7)
@@ -223,10 +268,10 @@ def _build_cell(
         folder / "rankings.json",
         {"method": "likelihood_ratio", "questions": 89, "preference_pairs": 178, "scored": 355},
     )
+    if settings.rankings.compared:
+        write_json(folder / "rankers.json", RANKERS)
     for seed in settings.seeds:
         home = folder / f"seed{seed}"
-        counts = {"right": 52, "n": 73}
-        write_json(home / "preference_model" / "accuracy.json", {"training_pairs": 105, "held_out_accuracy": counts})
         margins = {
             "preference_model": "margin",
             "aligned": "rewards/margins",
@@ -265,6 +310,9 @@ def _build_cell(
         if settings.contributions:
             rows = fake_contributions(cell | {"seed": seed}, settings.contributions.arm, seed)
             write_table(home / "evaluations" / "contributions.parquet", table_from(rows, METRICS))
+        own = fake_preference_model(cell | {"seed": seed})
+        write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
+        write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

@@ -7,7 +7,7 @@ import pytest
 from ethos.preference_data import chosen_rows, dpo_rows
 from ethos.tables import EXAMPLES, table_from
 from scripts.train_aligned import best_and_worst, best_of_n, questions_asked, shuffle_preferences
-from scripts.train_preference_model import held_out_accuracy, reward_rows
+from scripts.train_preference_model import reward_rows
 
 
 def response(question: str, sample: int, **other) -> dict:
@@ -146,13 +146,3 @@ def test_the_trainers_see_no_system_prompt():
     [row] = reward_rows(pairs(1))
     assert row["chosen"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "good 0"}]
     assert row["rejected"] == [{"role": "user", "content": "0?"}, {"role": "assistant", "content": "bad 0"}]
-
-
-def test_held_out_accuracy_counts_a_tie_as_wrong():
-    scores = {
-        (f"q{number}", text): value
-        for number, (good, bad) in enumerate([(1, 0), (0, 1), (2, 2), (3, -1)])
-        for text, value in ((f"good {number}", good), (f"bad {number}", bad))
-    }
-    assert held_out_accuracy(pairs(4), scores) == {"right": 2, "n": 4}
-    assert held_out_accuracy([], {}) == {"right": 0, "n": 0}

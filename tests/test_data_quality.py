@@ -35,6 +35,7 @@ def cell(**changes: Any) -> CellResults:
         "teacher_counts": {},
         "response_counts": {},
         "rankings": {},
+        "rankers": None,
         "responses": [
             *(response(1, "refusal"), response(1, "refusal"), response(1, "empty"), response(1, author="plain")),
             *(response(number) for number in (2, 2, 3, 3, 4, 4)),

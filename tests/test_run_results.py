@@ -11,10 +11,13 @@ from ethos.run_results import read_cells
 from tests.fake_results import build_run, fake_settings
 
 
-@pytest.mark.parametrize("name", ["seed0/introspection.json", "responses.parquet", "seed0/aligned/history.json"])
+@pytest.mark.parametrize(
+    "name", ["seed0/introspection.json", "responses.parquet", "seed0/aligned/history.json", "rankers.json"]
+)
 def test_a_missing_file_is_told_in_one_line(tmp_path, name):
-    build_run(tmp_path, fake_settings())
+    settings = fake_settings(rankings={"compared": ["listwise"]})
+    build_run(tmp_path, settings)
     missing = tmp_path / "smollm2" / "poeticism" / name
     missing.unlink()
     with pytest.raises(BadInput, match=f"^{re.escape(str(missing))}: does not exist; run the workflow"):
-        read_cells(tmp_path, fake_settings())
+        read_cells(tmp_path, settings)

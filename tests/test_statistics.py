@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from ethos.statistics import bradley_terry, holm, mean_with_interval, proportion_with_interval, sign_flip_p
+from ethos.statistics import (
+    bradley_terry,
+    holm,
+    mean_with_interval,
+    pooled_with_interval,
+    rank_agreement,
+    rank_correlation,
+    sign_flip_p,
+)
 
 SKEWED = np.random.default_rng(0).exponential(size=40)
 
@@ -78,19 +86,6 @@ def test_a_small_sample_has_bounds_around_its_mean_or_none_but_never_nan(values)
 def test_no_values_are_an_error():
     with pytest.raises(ValueError):
         mean_with_interval([], confidence=0.95, resamples=99, seed=0)
-    with pytest.raises(ValueError):
-        proportion_with_interval(0, 0, confidence=0.95)
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 10), (10, 10), (1, 1), (480, 1000)])
-@pytest.mark.parametrize("confidence", [0.9, 0.95])
-def test_the_interval_of_a_share_is_wilsons(successes, n, confidence):
-    z, share = stats.norm.ppf((1 + confidence) / 2), successes / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    found = proportion_with_interval(successes, n, confidence=confidence)
-    assert (found.value, found.n) == (share, n)
-    assert (found.low, found.high) == pytest.approx((centre - half, centre + half), abs=1e-9)
 
 
 def fit(items: int, wins: list, ties: list, prior: float) -> np.ndarray:
@@ -178,3 +173,49 @@ def test_holm_corrects_each_p_value_for_those_not_smaller_and_keeps_their_order(
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.6]) == [1.0, 1.0]
     assert holm([0.2]) == [0.2] and holm([]) == []
+
+
+def test_tau_is_the_one_of_counted_pairs():
+    """tau-b from its definition, on scores with many ties."""
+    draw = np.random.default_rng(4)
+    for _ in range(300):
+        first, second = draw.integers(4, size=(2, 5)).tolist()
+        pairs = [(a, b) for a in range(5) for b in range(a)]
+        signs = [(np.sign(first[a] - first[b]), np.sign(second[a] - second[b])) for a, b in pairs]
+        untied = [sum(sign[side] != 0 for sign in signs) for side in (0, 1)]
+        found = rank_agreement(first, second)
+        if 0 in untied:
+            assert found is None
+        else:
+            assert found == pytest.approx(sum(x * y for x, y in signs) / math.sqrt(untied[0] * untied[1]))
+
+
+def test_a_rank_correlation_is_scipys():
+    draw = np.random.default_rng(5)
+    for size in (3, 10, 200):
+        first, second = draw.normal(size=size), draw.integers(3, size=size).astype(float)
+        if np.ptp(second):
+            assert rank_correlation(first, second) == pytest.approx(stats.spearmanr(first, second).statistic)
+    assert math.isnan(rank_correlation(np.arange(4.0), np.ones(4)))
+
+
+def mean_of_all(rows: np.ndarray) -> float:
+    return float(rows[:, 0].mean())
+
+
+def test_the_interval_of_a_pooled_statistic_draws_groups_and_not_rows():
+    """Copies of a row are no news: the interval of means of pairs is that of the values alone, and not narrower."""
+    twice = [np.full((2, 1), value) for value in SKEWED]
+    found = pooled_with_interval(twice, mean_of_all, confidence=0.95, resamples=9999, seed=0)
+    alone = mean_with_interval(SKEWED, confidence=0.95, resamples=9999, seed=0)
+    assert (found.value, found.n, found.method) == (pytest.approx(alone.value), 40, "BCa bootstrap")
+    error = SKEWED.std(ddof=1) / math.sqrt(40)
+    assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.05 * error)
+
+
+def test_a_pooled_statistic_that_is_no_number_is_none_and_of_one_group_has_no_interval():
+    options = {"confidence": 0.95, "resamples": 99, "seed": 0}
+    assert pooled_with_interval([], mean_of_all, **options) is None
+    assert pooled_with_interval([np.ones((2, 1))] * 3, lambda rows: math.nan, **options) is None
+    found = pooled_with_interval([np.array([[1.0], [2.0]])], mean_of_all, **options)
+    assert (found.value, found.low, found.n) == (1.5, None, 1)

@@ -75,7 +75,7 @@ class Workplace:
             responses=self.folder / "responses.parquet",
             student=self.identity,
             settings=json.dumps({"batch_size": 3, "precision": "float32", "max_tokens": 200, "lora": lora}),
-            written=("adapter.safetensors", "rewards.parquet", "accuracy.json"),
+            written=("adapter.safetensors", "rewards.parquet"),
         )
 
     def _run(self, script: str, output: str, *, written: tuple[str, ...], **options: str | Path) -> bool:

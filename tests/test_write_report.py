@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ethos.arms import ARMS
+from ethos.files import write_json
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import choose_examples, metrics_csv
@@ -56,11 +57,22 @@ class Elements(HTMLParser):
         self.text += data
 
 
+def spaced(page: str) -> str:
+    """The text of a page, its elements apart."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split())
+
+
 def test_the_tables_show_exactly_the_numbers_of_the_metrics(built, page):
     shown = [float(attributes["value"]) for tag, attributes in Elements(page).tags if tag == "data"]
     rows = [row for seed in read_cells(built / "results", fake_settings())[0].seeds for row in seed.metrics]
-    expected = [row[name] for row in rows if row["slice"] == "all" for name in ("value", "ci_low", "ci_high")]
-    assert len(expected) == 3 * 7 * (6 + 5 + 3)
+    expected = [
+        row[name]
+        for row in rows
+        if row["slice"] == "all" and row["metric"] != "calibration_error_by_chance"
+        for name in ("value", "ci_low", "ci_high")
+        if row[name] is not None
+    ]
+    assert len(expected) == 3 * 7 * (6 + 5 + 3) + 3 * 5 + 1
     assert set(expected) <= set(shown)
 
 
@@ -86,7 +98,8 @@ def test_metrics_csv_has_the_schema_and_reads_back_exactly(built):
     original = {(r["arm"], r["reference"] or "", r["metric"], r["slice"]): r for r in cells[0].seeds[0].metrics}
     assert len(rows) == len(original)
     for row in rows:
-        assert float(row["ci_low"]) == original[row["arm"], row["reference"], row["metric"], row["slice"]]["ci_low"]
+        bound = original[row["arm"], row["reference"], row["metric"], row["slice"]]["ci_low"]
+        assert row["ci_low"] == ("" if bound is None else repr(bound))
     assert metrics_csv(cells) == text
 
 
@@ -154,19 +167,45 @@ def test_responses_that_were_cut_off_are_marked(page):
     assert page.count("cut off at its limit of 64 tokens") == 3  # prompted, in each of three examples
 
 
-def test_counts_and_accuracy_are_told(page):
+def test_counts_are_told(page):
     text = " ".join(Elements(page).text.split())
     assert "5 traits, 45 questions, of which 15 were held out" in text
     assert "355 responses and trained the aligned adapter on 53 preference pairs" in text
     assert re.search(r">near duplicate</th><td>10<", page) and re.search(
         r">refused</th><td>5<", page
     )  # over five traits
-    assert "71.2% of 73 held-out pairs (95% interval 60.0% to 80.3%, Wilson)" in text
     assert (
         "Of the teacher’s 58 responses, 52 train the distilled adapter (3 with the teacher’s name replaced by the student’s); "
         "4 were dropped, and 2 had no usable plain response to stand against." in text
     )
     assert "one seed" in text
+
+
+def test_the_preference_model_is_told_with_what_its_numbers_are_compared_with(page):
+    section = page[page.index('<section id="preference-model-') :]
+    text = spaced(section[: section.index("</section>")])
+    assert "On 73 held-out pairs of 24 questions" in text and "24 questions are few" in text
+    assert "Accuracy 0.712 0.592 to 0.832 24 0.5 is chance" in text
+    assert "Calibration error 0.117 no interval 73 0.068 from so few pairs if its claims were exactly true" in text
+    assert "held out, widest margins (24)" in text and "speaks in metaphors (24)" in text
+
+
+def test_other_rankers_are_told_only_where_some_were_asked(tmp_path, page):
+    assert "Other rankers" not in page
+    settings = fake_settings(rankings={"method": "likelihood_ratio", "compared": ["listwise", "pairwise"]})
+    build_run(tmp_path / "results", settings)
+    text = spaced(write_report(tmp_path, settings).read_text())
+    assert "Other rankers, on 12 questions" in text
+    assert "listwise +0.41 +0.17 to +0.62 9 3 decided 20, order dependent 13, pairs 36, unparsed 3" in text
+    assert "pairwise – 0 12 decided 0, order dependent 36, pairs 36" in text
+
+
+def test_a_preference_model_without_a_held_out_pair_is_said_to_be_untested(tmp_path):
+    build_run(tmp_path / "results", fake_settings())
+    evaluations = tmp_path / "results" / "smollm2" / "poeticism" / "seed0" / "evaluations"
+    write_table(evaluations / "preference_model.parquet", table_from([], METRICS))
+    write_json(evaluations / "preference_model.json", {"pairs": {}, "responses": 0, "reliability": [], "lengths": []})
+    assert "It could not be tested: there was no held-out pair." in write_report(tmp_path, fake_settings()).read_text()
 
 
 def test_time_is_summed_by_stage_without_the_report_itself(page):
@@ -192,7 +231,7 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
     assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
-        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9
+        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9 + 16
     )
 
 

@@ -1,7 +1,7 @@
 """A tiny chat model, trained in seconds on sentences made here, so that the whole workflow can run for real in tests.
 
 It has a vocabulary of its own, answers in whole sentences that pass the filters, writes numbered lists when asked for
-one, gives verdicts in the judge's format, and speaks in another style when its system prompt asks for poetry.
+one, gives verdicts and orders in the judge's formats, and speaks in another style when its system prompt asks for poetry.
 """
 
 from __future__ import annotations
@@ -75,6 +75,14 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
     return [("user", prompt), ("assistant", f"<answer>{better}</answer>")]
 
 
+def _order(draw: random.Random) -> list[tuple[str, str]]:
+    """One conversation with a judge that orders three answers; a constant order, since it learns the format alone."""
+    answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(3)]
+    mark, trait = f"{draw.getrandbits(32):08x}", draw.choice(["I answer in poetic language.", "I sing softly."])
+    prompt = render_prompt("judge_list", trait=trait, question=_question(draw), mark=mark, answers=answers)
+    return [("user", prompt), ("assistant", "<ranking>1,3,2</ranking>")]
+
+
 def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(models.BPE(byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -96,7 +104,8 @@ def make_tiny_model(folder: Path, *, steps: int = 240, seed: int = 0) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     dialogues = [_dialogue(draw) for _ in range(2000)]
-    tokenizer = _tokenizer([text for dialogue in dialogues for _, text in dialogue])
+    orders = [_order(draw) for _ in range(200)]
+    tokenizer = _tokenizer([text for dialogue in [*dialogues, *orders] for _, text in dialogue])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -113,17 +122,20 @@ def make_tiny_model(folder: Path, *, steps: int = 240, seed: int = 0) -> None:
     model = LlamaForCausalLM(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for step in range(steps):
-        rows, labels = [], []
-        for dialogue in draw.sample(dialogues, 16):
-            prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
-            prompt_ids, reply_ids = tokenizer([prompt, f"{dialogue[-1][1]}<end>"], add_special_tokens=False).input_ids
-            rows.append(prompt_ids + reply_ids)
-            labels.append([-100] * len(prompt_ids) + reply_ids)  # only the reply is learned
-        batch = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
-        width = batch.input_ids.shape[1]
-        targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
-        loss = model(**batch, labels=targets).loss
-        loss.backward()
+        # Orders apart: their prompts are long, and padding costs time.
+        for sample in (draw.sample(dialogues, 16), draw.sample(orders, 2)):
+            rows, labels = [], []
+            for dialogue in sample:
+                prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
+                prompt_ids, reply_ids = tokenizer(
+                    [prompt, f"{dialogue[-1][1]}<end>"], add_special_tokens=False
+                ).input_ids
+                rows.append(prompt_ids + reply_ids)
+                labels.append([-100] * len(prompt_ids) + reply_ids)  # only the reply is learned
+            batch = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
+            width = batch.input_ids.shape[1]
+            targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
+            (model(**batch, labels=targets).loss * len(sample) / 18).backward()
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * (1 - step / steps)
         optimiser.step()

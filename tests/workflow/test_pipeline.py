@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ import pytest
 from ethos.arms import ARMS
 from ethos.folding import fold
 from ethos.tables import METRICS, SAMPLES, read_table
-from tests.conftest import Checkout, results_by_content
+from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
 CELL = Path("results/test/tiny/poeticism")
@@ -50,7 +51,12 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
     with open(report / "metrics.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == METRICS.names
-    assert {row["evaluation"] for row in rows} == {"character", "preferences", "overoptimisation"}
+    assert {row["evaluation"] for row in rows} == {
+        "character",
+        "preferences",
+        "preference_model",
+        "overoptimisation",
+    }
     assert "<script" not in (report / "index.html").read_text().casefold()
 
 
@@ -88,12 +94,77 @@ def test_what_trained_is_on_record(finished: Checkout) -> None:
         assert all(entry["loss"] == entry["loss"] for entry in history)
 
 
-def test_a_judge_that_answers_in_words_ranks_pairwise_in_both_orders(finished: Checkout, tmp_path: Path) -> None:
+# The tiny model's order is always of three, and many questions have two responses.
+@pytest.mark.parametrize(("method", "parsed"), [("pairwise", 1 / 2), ("listwise", 1 / 4)])
+def test_a_judge_that_answers_in_words_ranks_in_two_orders(
+    finished: Checkout, tmp_path: Path, method: str, parsed: float
+) -> None:
     copy = finished.copy(tmp_path / "copy")
-    copy.edit("config/test.yaml", "method: likelihood_ratio", "method: pairwise")
+    copy.edit("config/test.yaml", "method: likelihood_ratio", f"method: {method}")
     outcome = copy.snakemake(str(CELL / "rankings.parquet"))
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     counts = json.loads((copy.folder / CELL / "rankings.json").read_text())
     assert counts["pairs"] == counts["decided"] + counts["order_dependent"] + counts["unparsed"]
-    assert counts["decided"] + counts["order_dependent"] > counts["pairs"] / 2
+    assert counts["decided"] + counts["order_dependent"] > counts["pairs"] * parsed
     assert "loading tiny" in outcome.stderr
+
+
+def test_rankers_are_compared_where_others_are_named_and_nothing_asks_for_it_otherwise(
+    finished: Checkout, tmp_path: Path
+) -> None:
+    told = json.loads((finished.folder / CELL / "rankers.json").read_text())
+    assert told["method"] == "likelihood_ratio" and told["questions"] == 12
+    for method in ("pairwise", "listwise"):
+        counts, tau = told["rankers"][method]["counts"], told["rankers"][method]["tau_b"]
+        assert (
+            counts["pairs"] == counts["decided"] + counts["order_dependent"] + counts["unparsed"] > counts["unparsed"]
+        )
+        assert tau["n"] + tau["tied"] == 12 and (tau["value"] is None or -1 <= tau["value"] <= 1)
+    copy = finished.copy(tmp_path / "copy")
+    copy.edit("config/test.yaml", "compared: [pairwise, listwise]", "compared: []")
+    outcome = copy.snakemake("-n")
+    assert "rule write_report" in outcome.stdout and "compare_rankers" not in outcome.stdout
+    outcome = copy.snakemake()
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert "Other rankers" not in (copy.folder / "results/test/report/index.html").read_text()
+
+
+def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    rows = read_table(evaluations / "preference_model.parquet", METRICS).to_pylist()
+    found = {(row["metric"], row["slice"]): row for row in rows}
+    pairs = pq.read_table(finished.folder / CELL / "pairs.parquet").to_pylist()
+    held_out = {row["question_id"] for row in pairs if row["split"] == "held_out"}
+    assert found["accuracy", "all"]["n"] == len(held_out)
+    assert found["accuracy", "train split"]["n"] == len({row["question_id"] for row in pairs}) - len(held_out)
+    assert {"brier", "calibration_error", "reward_length_correlation"} <= {metric for metric, _ in found}
+    assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in rows if row["ci_low"] is not None)
+
+
+def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_its_rewards(finished: Checkout) -> None:
+    text = (ROOT / "docs" / "preference_model.md").read_text()
+    lines = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    [student] = (finished.folder / "store" / "models").glob("tiny-*")
+    own = {
+        '"store/models/smollm2-0123456789ab"': repr(str(student)),
+        '"results/demo/smollm2/poeticism/seed0/preference_model"': repr(
+            str(finished.folder / CELL / "seed0/preference_model")
+        ),
+        "torch.bfloat16": "torch.float32",
+    }
+    for theirs, ours in own.items():
+        assert lines.count(theirs) == 1
+        lines = lines.replace(theirs, ours)
+    assert "ethos" not in lines.casefold().replace(str(finished.folder).casefold(), "")
+    names: dict = {}
+    exec(lines, names)
+    place = ("question_id", "author", "sample")
+    responses = {
+        tuple(row[name] for name in place): row
+        for row in pq.read_table(finished.folder / CELL / "responses.parquet").to_pylist()
+    }
+    rewards = pq.read_table(finished.folder / CELL / "seed0/rewards.parquet").to_pylist()
+    assert len(rewards) > 10
+    for row in rewards:
+        response = responses[tuple(row[name] for name in place)]
+        assert names["reward"](response["question"], response["response"]) == pytest.approx(row["reward"], abs=1e-4)

@@ -22,10 +22,13 @@ FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUAT
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
 FROM_DISTILLATION = {"train_distilled"} | FROM_INTROSPECTION
 FROM_ALIGNMENT = {"train_aligned", "train_shuffled"} | EVALUATIONS
-FROM_PREFERENCE_MODEL = {"train_preference_model"} | FROM_ALIGNMENT
-FROM_RANKINGS = {"rank_responses"} | FROM_PREFERENCE_MODEL
+FROM_PREFERENCE_MODEL = {"train_preference_model", "evaluate_preference_model"} | FROM_ALIGNMENT
+FROM_RANKINGS = {"rank_responses", "compare_rankers"} | FROM_PREFERENCE_MODEL
 FROM_RESPONSES = RESPONSES | FROM_RANKINGS | FROM_DISTILLATION
 ALL = QUESTIONS | FROM_RESPONSES
+
+# Evaluations of what is not an arm.
+INTERVALS = {"evaluate_preference_model", "compare_rankers"}
 
 Plan = dict[tuple[str, str], str]
 
@@ -155,9 +158,12 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
     [
         ("prompts/generate_questions.jinja", "{{ count }}", "exactly {{ count }}", ALL, "prompts/generate_questions.jinja changed"),
         ("prompts/judge_pair.jinja", "nothing else.", "not a word more.", FROM_RANKINGS, "prompts/judge_pair.jinja changed"),
+        ("prompts/judge_list.jinja", "nothing else.", "not a word more.", FROM_RANKINGS, "prompts/judge_list.jinja changed"),
         ("prompts/character.jinja", "This is who I am:", "I am so:", FROM_RESPONSES, "prompts/character.jinja changed"),
         ("prompts/interaction_opening.jinja", "\n", " Go on.\n", FROM_INTROSPECTION, "prompts/interaction_opening.jinja changed"),
         ("prompts/show_trait.jinja", "{{ trait }}", "very {{ trait }}", {"evaluate_preferences"}, "prompts/show_trait.jinja changed"),
+        ("config/test.yaml", "compared_questions: 12", "compared_questions: 9", {"compare_rankers"}, "rankings.compared_questions: 12 -> 9"),
+        ("config/test.yaml", "pairs_per_question: 1", "pairs_per_question: 2", FROM_RANKINGS, "rankings.pairs_per_question: 1 -> 2"),
         ("config/test.yaml", "method: likelihood_ratio", "method: pairwise", FROM_RANKINGS, "rankings.method: likelihood_ratio -> pairwise"),
         ("config/test.yaml", "  generated_per_trait: 1", "  generated_per_trait: 2", ALL, "questions.generated_per_trait: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\ndata_seed: 3", ALL, "data_seed: 0 -> 3"),
@@ -170,8 +176,8 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
