@@ -24,6 +24,8 @@ include: "rules/report.smk"
 localrules:
     all,
     prepare_model,
+    archive_run,
+    archive,
 
 
 rule all:
@@ -31,3 +33,6 @@ rule all:
     default_target: True
     input:
         f"results/{settings.run}/report/index.html",
+
+
+include: "rules/archive.smk"

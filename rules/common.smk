@@ -15,8 +15,9 @@ from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
-from ethos.files import canonical_json, check_writable, sha256_of_text
+from ethos.files import canonical_json, check_writable
 from ethos.fingerprint import code_version, prompt_fingerprints
+from ethos.provenance import source_files
 from ethos.settings import settings_from
 from ethos.section import Section
 
@@ -44,15 +45,7 @@ speak_in_words()
 store = settings.execution.store
 
 
-def source_json(name):
-    """Where a model comes from and how it is used, as JSON."""
-    return canonical_json(settings.models[name].model_dump(mode="json"))
-
-
-# A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
-model_folders = {
-    f"{name}-{sha256_of_text(source_json(name))[:12]}": name for name in settings.models
-}
+model_folders = {model.folder(name): name for name, model in settings.models.items()}
 
 
 wildcard_constraints:
@@ -65,8 +58,7 @@ wildcard_constraints:
 
 def model_identity(name):
     """The identity file of a prepared model."""
-    folder = next(folder for folder, model in model_folders.items() if model == name)
-    return f"{store}/models/{folder}/identity.json"
+    return f"{store}/models/{settings.models[name].folder(name)}/identity.json"
 
 
 def identity_of(role):
@@ -146,7 +138,7 @@ def model_name(wildcards):
 
 def model_source(wildcards):
     """Where the model in a folder of the store comes from, as JSON."""
-    return source_json(model_name(wildcards))
+    return settings.models[model_name(wildcards)].as_json()
 
 
 def code_of(rule):
@@ -164,6 +156,11 @@ def prompts_of(rule):
 def report_templates(wildcards):
     """The page of the report and its sections."""
     return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+
+
+def archived_sources(wildcards):
+    """What a run is made by: the project's files, and the run's constitutions."""
+    return [*source_files(Path()), *(f"constitutions/{name}.yaml" for name in constitutions)]
 
 
 def cells(*patterns):
