@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO, Literal, NamedTuple
 
 from ethos.errors import BadInput
 from ethos.files import canonical_json, sha256_of_text
@@ -39,7 +39,18 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first date that a zip can name
 _MODE = stat.S_IFREG | 0o644
 _UNIX = 3
 
-Content = Path | zipfile.Path | bytes
+
+class Member(NamedTuple):
+    """A file in an open archive."""
+
+    archive: zipfile.ZipFile
+    name: str
+
+    def open(self, mode: Literal["rb"]) -> IO[bytes]:
+        return self.archive.open(self.name)
+
+
+Content = Path | Member | bytes
 
 
 def is_reproducible(name: str) -> bool:
@@ -112,7 +123,7 @@ def write_zip(path: Path, files: Mapping[str, Content]) -> None:
 
 
 @contextmanager
-def opened(content: Content) -> Iterator[BinaryIO]:
+def opened(content: Content) -> Iterator[IO[bytes]]:
     with BytesIO(content) if isinstance(content, bytes) else content.open("rb") as file:
         yield file
 

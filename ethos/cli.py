@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ethos.archive_commands import reproduce_command, verify_command
 from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
 from ethos.store_command import store
@@ -17,7 +18,7 @@ def commands() -> None:
     """Character training: from a constitution to a trained persona."""
 
 
-for command in (new_command, import_command, lint_command, store):
+for command in (new_command, import_command, lint_command, reproduce_command, store, verify_command):
     commands.add_command(command)
 
 

@@ -57,7 +57,8 @@ def crate_metadata(run: Run, files: Mapping[str, str]) -> bytes:
     workflow = crate.add_workflow(
         dest_path=_WORKFLOW, main=True, lang="snakemake", properties=_facts(_WORKFLOW, files[_WORKFLOW])
     )
-    workflow["version"], workflow["license"] = run.versions["ethos"], {"@id": _LICENSE}
+    license_ = crate.add(ContextEntity(crate, _LICENSE, {"@type": "CreativeWork", "name": "Apache License 2.0"}))
+    workflow["version"], workflow["license"] = run.versions["ethos"], license_
     workflow.lang["version"] = run.versions["snakemake"]
     entities = {
         name: crate.add_file(dest_path=name, properties=_facts(name, sha256))
@@ -71,9 +72,9 @@ def crate_metadata(run: Run, files: Mapping[str, str]) -> bytes:
     for place, parameters in (("input", inputs), ("output", outputs)):
         for parameter, names in parameters.items():
             formal = crate.add_formal_parameter(parameter, "File", identifier=f"#{parameter}", valueRequired=True)
-            formal["workExample"] = [entities[name] for name in names]
             workflow.append_to(place, formal)
             for name in names:
+                formal.append_to("workExample", entities[name], compact=True)
                 entities[name]["exampleOfWork"] = formal
     action = crate.add_action(
         workflow,
@@ -85,7 +86,7 @@ def crate_metadata(run: Run, files: Mapping[str, str]) -> bytes:
             "description": run.command,
             "startTime": _time(run.began),
             "endTime": _time(run.ended),
-            "actionStatus": {"@id": "http://schema.org/CompletedActionStatus"},
+            "actionStatus": "http://schema.org/CompletedActionStatus",
         },
     )
     root = crate.root_dataset
@@ -94,7 +95,7 @@ def crate_metadata(run: Run, files: Mapping[str, str]) -> bytes:
         "A run of Ethos, laid out like a checkout: what made it, its settings, results, logs, and the entries of its "
         "store. docs/archive.md says how to check it and how to make it again."
     )
-    root["license"], root["datePublished"], root["mentions"] = {"@id": _LICENSE}, _time(run.ended), action
+    root["license"], root["datePublished"], root["mentions"] = license_, _time(run.ended), action
     root["conformsTo"] = [_profile(crate, address, name) for address, name in _PROFILES.items()]
     return (json.dumps(crate.metadata.generate(), indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ethos.archive import CRATE, MANIFEST, Manifest, hash_of, open_zip, write_zip
+from ethos.archive import CRATE, MANIFEST, Manifest, Member, hash_of, open_zip, write_zip
 from ethos.crate import files_of_crate
 from ethos.errors import BadInput
 from ethos.files import sha256_of_file
@@ -82,7 +82,7 @@ def _files(archive: zipfile.ZipFile, manifest: Manifest) -> Iterator[str]:
 
 def _hash(archive: zipfile.ZipFile, name: str) -> str | None:
     try:
-        return hash_of(zipfile.Path(archive, name))
+        return hash_of(Member(archive, name))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, OSError):
         return None  # its checksum or its header does not fit
 
@@ -157,6 +157,6 @@ def _container(archive: zipfile.ZipFile, path: Path) -> Iterator[str]:
     """The zip's own bytes: the same files, packed again, give the same archive."""
     with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
         again = Path(folder) / path.name
-        write_zip(again, {name: zipfile.Path(archive, name) for name in archive.namelist()})
+        write_zip(again, {name: Member(archive, name) for name in archive.namelist()})
         if sha256_of_file(again) != sha256_of_file(path):
             yield f"{path}: the files are whole, but the zip around them is not as it was written (order, dates, owners)"
