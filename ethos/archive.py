@@ -138,5 +138,5 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     """Raises BadInput for a file that is no zip."""
     try:
         return zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
         raise BadInput(f"is not a readable zip ({error})", path=path) from None
