@@ -60,7 +60,7 @@ class Redaction:
             text = text.replace(value, _REMOVED)
         text = _TOKEN.sub(_REMOVED, text)
         for path in sorted(self._folders, key=len, reverse=True):
-            text = re.sub(rf"{re.escape(path)}(?![\w.-])", self._folders[path], text)
+            text = re.sub(rf"{re.escape(path)}(?![\w-]|\.\w)", self._folders[path], text)
         return text
 
     def clean_log(self, text: str) -> str:

@@ -64,6 +64,8 @@ def _unsafe_entries(archive: zipfile.ZipFile) -> Iterator[str]:
             yield f"{name!r}: a path that leads out of the archive's folder, or is spelt so that it might"
         elif stat.S_ISLNK(mode):
             yield f"{name}: is a link"
+        elif entry.compress_type != zipfile.ZIP_STORED or entry.file_size != entry.compress_size:
+            yield f"{name}: is compressed, and archives hold files as they are"  # it may be of any size
         elif entry.is_dir() or stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             yield f"{name}: is no plain file"
     names = Counter(entry.orig_filename.casefold() for entry in archive.infolist())

@@ -56,7 +56,8 @@ def portable(settings: Settings, models: Mapping[str, Mapping[str, Any]]) -> dic
     for name, model in value["models"].items():
         if model["source"].startswith("path:"):
             model["source"] = f"path:models/{name}"
-            model["sha256"] = models.get(name, model)["content" if name in models else "sha256"]
+            if name in models:
+                model["sha256"] = models[name]["content"]
     return value
 
 

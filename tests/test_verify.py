@@ -115,6 +115,14 @@ def test_any_flipped_byte_is_found(archive: Path) -> None:
         assert isinstance(outcome.exception, SystemExit | BadInput), place
 
 
+def test_a_file_that_would_unpack_to_any_size_is_not_read(archive: Path) -> None:
+    content = [entry for entry in entries(archive) if entry[0].filename != MANIFEST]
+    write_by_hand(archive, content)
+    with zipfile.ZipFile(archive, "a") as opened:
+        opened.writestr(MANIFEST, bytes(1 << 20), zipfile.ZIP_DEFLATED)
+    assert check_archive(archive) == [f"{MANIFEST}: is compressed, and archives hold files as they are"]
+
+
 def test_bytes_before_and_after_the_zip_are_found(archive: Path) -> None:
     content = archive.read_bytes()
     for other in (b"#!/bin/sh\n" + content, content + b"more"):
