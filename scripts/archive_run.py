@@ -34,6 +34,7 @@ from ethos.crate import Run, crate_metadata
 from ethos.errors import BadInput
 from ethos.execution import COMMAND_VARIABLE, execution, store_folder
 from ethos.files import read_json, whole_file
+from ethos.ledger import model_line
 from ethos.provenance import changes, commit, hardware, software, source_files
 from ethos.redaction import Redaction
 from ethos.script import WRITABLE, run, settings_option
@@ -67,10 +68,10 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     scratch: a folder for files that are made here. Raises BadInput where the store lacks what the results stand on.
     """
     results = Path("results") / settings.run
-    roles = sorted({settings.teacher, settings.judge, *settings.students})
+    needed = needed_entries([results])
+    folders = {name: store_folder() / PREPARED / model.folder(name) for name, model in settings.models.items()}
     identities = {
-        name: read_json(store_folder() / PREPARED / settings.models[name].folder(name) / "identity.json")
-        for name in roles
+        name: read_json(folder / "identity.json") for name, folder in folders.items() if model_line(folder) in needed
     }
     meant = portable(settings, identities)
     there = Settings.model_validate(meant)
@@ -87,7 +88,7 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     names = [*source_files(Path()), *(f"constitutions/{name}.yaml" for name in settings.constitutions)]
     files |= {name: Path(name) for name in names}
     files |= {path.as_posix(): path for folder in made for path in _made_in(folder)}
-    kept = excerpt(store_folder(), needed_entries([results]), scratch)
+    kept = excerpt(store_folder(), needed, scratch)
     files |= {f"{STORE}/{name}": path for name, path in kept.items()}
     # Where these settings will look for it, so that answers can be had from the store without the model.
     files |= {

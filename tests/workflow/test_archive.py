@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import zipfile
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from ethos.archive import CHANGES, COMMIT, MACHINE, MANIFEST, MODELS, Manifest
+from ethos.archive import CHANGES, COMMIT, CRATE, MACHINE, MANIFEST, MODELS, Manifest, hash_of, write_zip
 from ethos.archive_commands import reproduce_command, verify_command
 from ethos.ledger import read_ledger
+from ethos.verify import check_archive
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -124,6 +126,28 @@ def test_a_replay_asks_no_model_and_gives_the_digest(archived: Checkout, tmp_pat
     assert outcome.exit_code == 0, (outcome.output, said[-4000:])
     assert f"content digest {digest_of(archived)}, as archived" in outcome.output
     assert "found in the store" in said and "loading tiny" not in said
+
+
+def with_other_results(archive: Path, target: Path, names: set[str]) -> None:
+    """A sound archive that claims other bytes of some results."""
+    with zipfile.ZipFile(archive) as opened:
+        files = {name: opened.read(name) + (b"\n" if name in names else b"") for name in opened.namelist()}
+        for name in names:
+            before = hash_of(opened.read(name)).encode()
+            files[CRATE] = files[CRATE].replace(before, hash_of(files[name]).encode())
+    hashes = {name: hash_of(content) for name, content in files.items() if name != MANIFEST}
+    write_zip(target, {**files, MANIFEST: Manifest.of("test", hashes).as_bytes()})
+
+
+def test_a_replay_that_differs_names_the_artifact_that_was_made_first(archived: Checkout, tmp_path: Path) -> None:
+    first, last = "results/test/tiny/poeticism/rankings.json", "results/test/report/questions.csv"
+    with_other_results(archived.folder / ARCHIVE, tmp_path / "other.zip", {first, last})
+    assert check_archive(tmp_path / "other.zip") == []
+    outcome = CliRunner().invoke(reproduce_command, [str(tmp_path / "other.zip"), "--folder", str(tmp_path / "replay")])
+    assert outcome.exit_code == 1
+    assert f"{first} is the first artifact that differs" in outcome.output
+    assert re.search(r"(\d+) of \1 metrics agree within their intervals", outcome.output)
+    assert "a replay must give the archived bytes" in str(outcome.exception)
 
 
 def test_a_run_from_scratch_gives_the_same_bytes_and_the_same_digest_when_it_is_archived(
