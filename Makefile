@@ -7,14 +7,14 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-long check format docs bench lock clean
+.PHONY: demo test test-long check format docs bench lock validator clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
 	ethos times demo
 	@echo "The report: results/demo/report/index.html"
 
-test: $(READY) ## Run all tests.
+test: $(READY) validator ## Run all tests.
 	pytest -m "not long"
 
 test-long: $(READY) ## Run the tests that take minutes each: every row of the table of rebuilds, twenty kills.
@@ -48,6 +48,14 @@ $(READY): envs/ethos.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/ethos.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(READY)
+
+# In an environment of its own: it needs other versions than ethos.lock has.
+validator: build/validator/ready ## Set up the public validator of archives, which a test runs.
+
+build/validator/ready: envs/validator.lock
+	@$(PYTHON) -m venv build/validator
+	@build/validator/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/validator.lock
+	@touch $@
 
 lock: ## Resolve the dependencies anew, in a fresh environment, and write both environment files.
 	rm -rf build/lock && $(PYTHON) -m venv build/lock

@@ -30,6 +30,8 @@ localrules:
     all,
     prepare_model,
     prepare_prompts,
+    archive_run,
+    archive,
 
 
 rule all:
@@ -38,3 +40,6 @@ rule all:
     input:
         f"results/{settings.run}/report/index.html",
         f"results/{settings.run}/run.json",
+
+
+include: "rules/archive.smk"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ethos.archive_commands import reproduce_command, verify_command
 from ethos.chat_command import chat_command
 from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
@@ -22,7 +23,17 @@ def commands() -> None:
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 
 
-for command in (new_command, import_command, lint_command, chat_command, export_command, export_data_command, store):
+for command in (
+    new_command,
+    import_command,
+    lint_command,
+    chat_command,
+    export_command,
+    export_data_command,
+    store,
+    verify_command,
+    reproduce_command,
+):
     commands.add_command(command)
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
 
 from ethos.settings import Execution
 
-VARIABLE = "ETHOS_EXECUTION"
+VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
 
 
 def export(execution: Execution) -> None:
-    """Hand the execution settings to the jobs that this process starts."""
+    """Hand the execution settings, and the command that a person gave, to the jobs that this process starts."""
     os.environ[VARIABLE] = execution.model_dump_json()
+    os.environ.setdefault(COMMAND_VARIABLE, shlex.join(["snakemake", *sys.argv[1:]]))
 
 
 def execution() -> Execution:

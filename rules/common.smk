@@ -18,6 +18,7 @@ from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
 from ethos.leave_out import leave_out_each
+from ethos.provenance import source_files
 from ethos.settings import settings_from
 from ethos.section import Section
 from ethos.stage_settings import PromptSource
@@ -57,17 +58,7 @@ speak_in_words()
 store = settings.execution.store
 
 
-def source_json(name):
-    """Where a model comes from and how it is used, as JSON; what is only said of it fetches nothing anew."""
-    return canonical_json(
-        settings.models[name].model_dump(mode="json", exclude={"names", "license"})
-    )
-
-
-# A prepared model's folder is named by its source too: in a shared store, one name may stand for two models.
-model_folders = {
-    f"{name}-{sha256_of_text(source_json(name))[:12]}": name for name in settings.models
-}
+model_folders = {model.folder(name): name for name, model in settings.models.items()}
 
 
 def prompt_source(prompts):
@@ -101,8 +92,7 @@ wildcard_constraints:
 
 def model_identity(name):
     """The identity file of a prepared model."""
-    folder = next(folder for folder, model in model_folders.items() if model == name)
-    return f"{store}/models/{folder}/identity.json"
+    return f"{store}/models/{settings.models[name].folder(name)}/identity.json"
 
 
 def identity_of(role):
@@ -223,7 +213,7 @@ def model_name(wildcards):
 
 def model_source(wildcards):
     """Where the model in a folder of the store comes from, as JSON."""
-    return source_json(model_name(wildcards))
+    return settings.models[model_name(wildcards)].as_json()
 
 
 def code_of(rule):
@@ -249,6 +239,14 @@ snapshots = [
 def report_templates(wildcards):
     """The page of the report and its sections."""
     return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+
+
+def archived_sources(wildcards):
+    """What a run is made by: the project's files, and the run's constitutions."""
+    return [
+        *source_files(Path()),
+        *(f"constitutions/{name}.yaml" for name in settings.constitutions),
+    ]
 
 
 def cells(*patterns):

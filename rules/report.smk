@@ -42,9 +42,21 @@ rule write_report:
         templates=report_templates,
         style="report/style.css",
     output:
-        page="results/{run}/report/index.html",
-        metrics="results/{run}/report/metrics.csv",
-        questions="results/{run}/report/questions.csv",
+        page=report(
+            "results/{run}/report/index.html",
+            caption="../report/captions/report.rst",
+            category="Report",
+        ),
+        metrics=report(
+            "results/{run}/report/metrics.csv",
+            caption="../report/captions/metrics.rst",
+            category="Metrics",
+        ),
+        questions=report(
+            "results/{run}/report/questions.csv",
+            caption="../report/captions/questions.rst",
+            category="Data quality",
+        ),
     log:
         "logs/{run}/write_report.log",
     benchmark:

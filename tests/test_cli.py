@@ -13,7 +13,10 @@ def test_help_names_every_command() -> None:
     output = CliRunner().invoke(commands, ["--help"]).output
     assert all(
         name in output
-        for name in ("accept", "chat", "docs", "export", "export-data", "import", "lint", "new", "store", "times")
+        for name in (
+            *("accept", "chat", "docs", "export", "export-data", "import"),
+            *("lint", "new", "reproduce", "store", "times", "verify"),
+        )
     )
 
 

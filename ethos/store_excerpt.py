@@ -1,0 +1,66 @@
+"""The part of a store that some results stand on, as a store of its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from ethos.errors import BadInput
+from ethos.files import read_json
+from ethos.segments import is_sound, key_of, lines_of, segments_in
+from ethos.store import COMPLETIONS, PROMPTS, TRAININGS, TrainingStore, training_damage
+
+_GONE = "which the results stand on, is no longer in the store as it was; remove the run's results and run again"
+
+
+def excerpt(store: Path, entries: Iterable[str], folder: Path) -> dict[str, Path]:
+    """The files of a store that holds these entries and no others, by their paths in it.
+
+    entries: lines of ledgers; those of prepared models are left out. folder: for the files that are made here. Equal
+    entries give equal files. Raises BadInput for an entry that is gone.
+    """
+    answers: dict[str, set[bytes]] = defaultdict(set)
+    files: dict[str, Path] = {}
+    for entry in sorted(entries):
+        kind, *names = entry.split()
+        if kind == "completion":
+            answers[names[0]].add(names[1].encode())
+        elif kind == "training":
+            files |= _training(store, names[0])
+        elif kind == "prompts":
+            files |= _messages(store, names[0])
+    for model, keys in answers.items():
+        place = f"{COMPLETIONS}/{model}"
+        if (store / place / "model.json").is_file():
+            files[f"{place}/model.json"] = store / place / "model.json"
+        segment = files[f"{place}/archived.jsonl"] = folder / f"{model}.jsonl"
+        segment.write_bytes(b"".join(_answers(store / place, keys)))
+    return files
+
+
+def _messages(store: Path, name: str) -> dict[str, Path]:
+    kept = store / PROMPTS / name
+    if not (kept / "prompts.parquet").is_file():
+        raise BadInput(f"this set of messages, {_GONE}", path=kept)
+    return {f"{PROMPTS}/{name}/{path.name}": path for path in sorted(kept.iterdir())}
+
+
+def _answers(folder: Path, keys: set[bytes]) -> list[bytes]:
+    """The lines of these answers, by key."""
+    found: dict[bytes, bytes] = {}
+    for segment in segments_in(folder):
+        for _, line in lines_of(segment):
+            if is_sound(line) and key_of(line) in keys:
+                found.setdefault(key_of(line), line)
+    if lost := keys - found.keys():
+        raise BadInput(f"the answer {min(lost).decode()[:16]} (of {len(lost)} such), {_GONE}", path=folder)
+    return [line for _, line in sorted(found.items())]
+
+
+def _training(store: Path, key: str) -> dict[str, Path]:
+    kept = store / TRAININGS / key
+    if damage := training_damage(kept):
+        raise BadInput(f"{damage[0]}; this training, {_GONE}", path=kept)
+    names = [TrainingStore.ABOUT, *read_json(kept / TrainingStore.ABOUT)["files"]]
+    return {f"{TRAININGS}/{key}/{name}": kept / name for name in names}
