@@ -11,6 +11,7 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
 include: "rules/models.smk"
 include: "rules/questions.smk"
 include: "rules/responses.smk"
@@ -20,10 +21,13 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 
 
-# Models are fetched where there is a network: on the login node of a cluster.
+# Not submitted to a cluster: what needs the network, and what takes seconds on one core.
 localrules:
     all,
+    prepare,
     prepare_model,
+    merge_persona,
+    write_report,
 
 
 rule all:
@@ -31,3 +35,9 @@ rule all:
     default_target: True
     input:
         f"results/{settings.run}/report/index.html",
+
+
+rule prepare:
+    """All that needs the network; on a cluster, run on the login node."""
+    input:
+        sorted(model_identity(name) for name in settings.models),

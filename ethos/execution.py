@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -31,6 +32,9 @@ def start_logging() -> None:
     """Log lines to standard error, as the settings say; libraries only when something is wrong."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ethos").setLevel(execution().log_level.upper())
+    if job := os.environ.get("SLURM_JOB_ID"):
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+        logging.getLogger("ethos.execution").info(f"Slurm job {job} on {platform.node()}, GPUs: {devices}")
 
 
 def device() -> str:

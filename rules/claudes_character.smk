@@ -20,7 +20,7 @@ rule rank_responses:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("rank_responses", "judge"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("rankings"),
@@ -59,7 +59,7 @@ rule train_preference_model:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_preference_model"),
     params:
         settings=settings_of("preference_model"),
         code=code_of("train_preference_model"),
@@ -93,7 +93,7 @@ rule train_aligned:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_aligned"),
     params:
         settings=settings_of("alignment"),
         code=code_of("train_aligned"),
@@ -126,7 +126,7 @@ rule train_shuffled:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_shuffled"),
     params:
         settings=settings_of("alignment"),
         code=code_of("train_aligned"),

@@ -177,6 +177,5 @@ def cells(*patterns):
     )
 
 
-# A job that runs a model takes a GPU where the run uses them; all of its threads are its own.
-gpus = 1 if settings.execution.device == "cuda" else 0
+# All threads of a job that runs a model are its own.
 model_threads = settings.execution.threads
