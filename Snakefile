@@ -12,6 +12,7 @@ if not workflow.configfiles:
 
 include: "rules/common.smk"
 include: "rules/resources.smk"
+include: "rules/status.smk"
 include: "rules/models.smk"
 include: "rules/questions.smk"
 include: "rules/responses.smk"

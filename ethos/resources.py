@@ -15,8 +15,9 @@ UNKNOWN_MODEL = 16_000
 # Seconds of a token for each MB of weights: 1,000 tokens/s at eight billion parameters on a GPU of a cluster, and on two CPU
 # cores 300 at 135 million (docs/performance.md).
 _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
-_REFLECTION_PROMPTS = 10
-_ARMS = 6
+# Rather more than there are.
+REFLECTION_PROMPTS = 10
+ARMS = 10
 
 
 def weights_mb(folders: Iterable[Path]) -> int:
@@ -47,10 +48,10 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
-            _REFLECTION_PROMPTS * introspection.reflections_per_prompt * introspection.sampling.max_new_tokens
+            REFLECTION_PROMPTS * introspection.reflections_per_prompt * introspection.sampling.max_new_tokens
             + conversations * introspection.turns * introspection.turn_sampling.max_new_tokens
         )
     if rule == "evaluate_preferences":
         matches = preferences.traits * preferences.matches_per_trait // 2
-        return _ARMS * matches * preferences.sampling.max_new_tokens
+        return ARMS * matches * preferences.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens
