@@ -9,6 +9,7 @@ import platform
 import sys
 from pathlib import Path
 
+from ethos.gpus import claim_gpu
 from ethos.settings import Execution
 
 VARIABLE = "ETHOS_EXECUTION"
@@ -43,6 +44,10 @@ def device() -> str:
 
     settings = execution()
     torch.set_num_threads(settings.threads)
+    # Slurm gives each job GPUs of its own; elsewhere every job sees them all, and a trainer would take them all.
+    if settings.device != "cpu" and "SLURM_JOB_ID" not in os.environ and torch.cuda.device_count() > 1:
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+        os.environ["CUDA_VISIBLE_DEVICES"] = claim_gpu(tuple(shown.split(",")))
     if settings.device != "auto":
         return settings.device
     return "cuda" if torch.cuda.is_available() else "cpu"

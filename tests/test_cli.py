@@ -11,7 +11,7 @@ from ethos.cli import commands
 
 def test_help_names_every_command() -> None:
     output = CliRunner().invoke(commands, ["--help"]).output
-    assert all(name in output for name in ("accept", "docs", "import", "lint", "new", "store", "times"))
+    assert all(name in output for name in ("accept", "docs", "import", "lint", "new", "status", "store", "times"))
 
 
 def test_docs_writes_both_files(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ MARK = "# Ethos's test cluster; `make slurm-down` ends it and removes this file.
 _PROGRAMS = ("munged", "mariadb-install-db", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacctmgr")
 _FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 
+# A requeued job waits until its old credential has expired, two minutes unless told otherwise.
 _SLURM = """{mark}
 ClusterName=ethos
 SlurmctldHost={host}(127.0.0.1)
@@ -35,7 +36,7 @@ SlurmdPort={slurmd_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={state}/munge.socket
+AuthInfo=socket={state}/munge.socket,cred_expire=10
 StateSaveLocation={state}/slurmctld
 SlurmdSpoolDir={state}/slurmd
 SlurmctldPidFile={state}/slurmctld.pid
