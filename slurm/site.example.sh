@@ -8,7 +8,6 @@
 export ETHOS_SLURM_ACCOUNT=my_project     # leave out where Slurm knows your account
 export ETHOS_SLURM_PARTITION=gpu          # leave out for the default partition
 export ETHOS_SLURM_GPU_TYPE=a100          # as `sinfo --format=%G` has it; leave out for any
-export ETHOS_SLURM_STATUS=sacct           # squeue where there is no accounting (sacct prints an error)
 
 # module load python/3.11 cuda
 source .venv/bin/activate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,6 +39,18 @@ def ask_for(checkout: Checkout, **jobs: int) -> None:
     """Set `execution.jobs`. The tiny model stays on the CPU, since the GPUs are none."""
     fields = ", ".join(f"{name}: {value}" for name, value in jobs.items())
     checkout.edit("config/test.yaml", "threads: 1", f"device: cpu\n  jobs: {{{fields}}}\n  threads: 1")
+
+
+@contextmanager
+def on_slurm(checkout: Checkout, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Snakemake as it runs on Slurm; it is over at the end, whatever the test did."""
+    run = checkout.start_snakemake(*ON_SLURM, *arguments)
+    try:
+        yield run
+    finally:
+        if run.poll() is None:
+            run.kill()
+            run.wait()
 
 
 def slurm_job(run: subprocess.Popen[bytes], rule: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Checkout
-from tests.slurm.conftest import ON_SLURM, ask_for, slurm, slurm_job
+from tests.slurm.conftest import ON_SLURM, ask_for, on_slurm, slurm, slurm_job
 from tests.workflow.test_rebuild_for_real import assert_equal_results
 
 pytestmark = pytest.mark.slow
@@ -26,20 +26,20 @@ def test_a_run_with_a_job_requeued_and_one_cancelled_gives_the_bytes_of_a_local_
     checkout: Checkout, finished: Checkout
 ) -> None:
     ask_for(checkout, gpus=1, memory_mb=2_000, minutes=10)
-    run = checkout.start_snakemake(*ON_SLURM)
-    subprocess.run(["scontrol", "requeue", requeued := slurm_job(run, "generate_responses")], check=True)
-    subprocess.run(["scancel", slurm_job(run, "train_distilled")], check=True)
-    said = (run.wait(), (checkout.folder / "snakemake.log").read_text())
-    assert said[0] == 0, said[1][-4000:]
-
-    assert "SLURM status is: 'CANCELLED" in said[1]
+    with on_slurm(checkout) as run:
+        subprocess.run(["scontrol", "requeue", requeued := slurm_job(run, "generate_responses")], check=True)
+        subprocess.run(["scancel", slurm_job(run, "train_distilled")], check=True)
+        status = run.wait()
+    said = (checkout.folder / "snakemake.log").read_text()
+    assert status == 0, said[-4000:]
+    assert "SLURM status is: 'CANCELLED'" in said
     record = subprocess.run(["scontrol", "show", "job", requeued], capture_output=True, text=True, check=True).stdout
     assert "Restarts=1" in record
     assert_equal_results(checkout, finished)
     gpus = {log.stem: re.search(r"^Slurm job .* GPUs: (.*)$", log.read_text(), re.M) for log in logs(checkout)}
     assert {rule for rule, found in gpus.items() if not found} == LOCAL
     assert {found.group(1) for found in gpus.values() if found} <= {"0", "1"}
-    assert re.search(r"test: 16 of 16 jobs done, 0 to do, 0\.\d+ GPU-hours so far", said[1])
+    assert re.search(r"test: 16 of 16 jobs done, 0 to do, 0\.\d+ GPU-hours so far", said)
 
 
 def logs(checkout: Checkout) -> list[Path]:

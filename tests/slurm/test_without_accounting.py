@@ -1,4 +1,4 @@
-"""A Slurm without accounting, where squeue says what became of a job."""
+"""The same profile works on a Slurm without accounting."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.conftest import Checkout
-from tests.slurm.conftest import ON_SLURM, ask_for, script, slurm
+from tests.slurm.conftest import ON_SLURM, ask_for, on_slurm, script, slurm
 from tests.workflow.test_rebuild_for_real import assert_equal_results
 
 QUESTIONS = "results/test/questions/poeticism.parquet"
@@ -21,20 +21,15 @@ def without_accounting() -> Iterator[None]:
     yield from slurm(accounting=False)
 
 
-@pytest.fixture(autouse=True)
-def squeue(monkeypatch: pytest.MonkeyPatch, site: None) -> None:
-    monkeypatch.setenv("ETHOS_SLURM_STATUS", "squeue")
-    monkeypatch.delenv("ETHOS_SLURM_ACCOUNT")
-
-
 @pytest.mark.slow
 def test_a_job_over_its_time_is_retried_with_more_and_one_without_gpu_sees_none(
     checkout: Checkout, finished: Checkout
 ) -> None:
     ask_for(checkout, gpus=0, memory_mb=2_000, minutes=1)
-    run = checkout.start_snakemake(*ON_SLURM, QUESTIONS)
-    os.kill(script(run, "generate_questions"), signal.SIGSTOP)
-    status, said = run.wait(), (checkout.folder / "snakemake.log").read_text()
+    with on_slurm(checkout, QUESTIONS) as run:
+        os.kill(script(run, "generate_questions"), signal.SIGSTOP)
+        status = run.wait()
+    said = (checkout.folder / "snakemake.log").read_text()
     assert status == 0, said[-4000:]
     assert "SLURM status is: 'TIMEOUT'" in said
     assert re.findall(r"^rule generate_questions:.*?runtime=(\d+)", said, re.M | re.S) == ["1", "2"]
