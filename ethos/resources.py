@@ -13,9 +13,9 @@ from ethos.settings import Jobs, Settings
 # A model that is not there yet counts as one of eight billion parameters in bfloat16.
 UNKNOWN_MODEL = 16_000
 # Seconds of a token for each MB of weights: 1,000 tokens/s at eight billion parameters on a GPU of a cluster, and on two CPU
-# cores 300 at 135 million (docs/performance.md).
+# cores 300 at 135 million.
 _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
-# Rather more than there are.
+# At least as many as there are.
 REFLECTION_PROMPTS = 10
 ARMS = 10
 

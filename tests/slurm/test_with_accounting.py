@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Checkout
-from tests.slurm.conftest import ON_SLURM, ask_for, on_slurm, slurm, slurm_job
+from tests.slurm.conftest import ask_for, on_slurm, slurm, slurm_job
 from tests.workflow.test_rebuild_for_real import assert_equal_results
 
 pytestmark = pytest.mark.slow
@@ -44,12 +44,3 @@ def test_a_run_with_a_job_requeued_and_one_cancelled_gives_the_bytes_of_a_local_
 
 def logs(checkout: Checkout) -> list[Path]:
     return sorted((checkout.folder / "logs").rglob("*.log"))
-
-
-def test_a_job_over_its_memory_is_retried_with_more(checkout: Checkout) -> None:
-    ask_for(checkout, gpus=1, memory_mb=300, minutes=10)
-    outcome = checkout.snakemake(*ON_SLURM, "results/test/questions/poeticism.parquet")
-    assert outcome.returncode == 0, outcome.stderr[-4000:]
-    asked = [int(size) for size in re.findall(r"^rule generate_questions:.*?mem_mb=(\d+)", outcome.stderr, re.M | re.S)]
-    assert len(asked) > 1
-    assert asked == [asked[0] * attempt for attempt in range(1, len(asked) + 1)]

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,20 +23,32 @@ def without_accounting() -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_a_job_over_its_time_is_retried_with_more_and_one_without_gpu_sees_none(
-    checkout: Checkout, finished: Checkout
+def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_they_asked_for_none(
+    checkout: Checkout, finished: Checkout, tiny_model: Path, tmp_path: Path
 ) -> None:
     ask_for(checkout, gpus=0, memory_mb=2_000, minutes=1)
+    small = Checkout.new(tmp_path / "small", tiny_model)
+    ask_for(small, gpus=0, memory_mb=300, minutes=10)
     with on_slurm(checkout, QUESTIONS) as run:
         os.kill(script(run, "generate_questions"), signal.SIGSTOP)
+        outcome = small.snakemake(*ON_SLURM, QUESTIONS)  # while the other waits for its end
         status = run.wait()
     said = (checkout.folder / "snakemake.log").read_text()
-    assert status == 0, said[-4000:]
+    assert (status, outcome.returncode) == (0, 0), said[-4000:] + outcome.stderr[-4000:]
     assert "SLURM status is: 'TIMEOUT'" in said
-    assert re.findall(r"^rule generate_questions:.*?runtime=(\d+)", said, re.M | re.S) == ["1", "2"]
-    log = (checkout.folder / "logs/test/questions/poeticism/generate_questions.log").read_text()
-    assert re.search(r"^Slurm job \d+ on .*, GPUs: none$", log, re.M)
-    assert (checkout.folder / QUESTIONS).read_bytes() == (finished.folder / QUESTIONS).read_bytes()
+    assert asked(said, "runtime") == [1, 2]
+    memory = asked(outcome.stderr, "mem_mb")
+    assert len(memory) > 1
+    assert memory == [memory[0] * attempt for attempt in range(1, len(memory) + 1)]
+    for other in (checkout, small):
+        log = (other.folder / "logs/test/questions/poeticism/generate_questions.log").read_text()
+        assert re.search(r"^Slurm job \d+ on .*, GPUs: none$", log, re.M)
+        assert (other.folder / QUESTIONS).read_bytes() == (finished.folder / QUESTIONS).read_bytes()
+
+
+def asked(said: str, resource: str) -> list[int]:
+    """What each attempt at the questions asked for, as Snakemake tells it."""
+    return [int(value) for value in re.findall(rf"^rule generate_questions:.*?\b{resource}=(\d+)", said, re.M | re.S)]
 
 
 @pytest.mark.long
