@@ -7,7 +7,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-long check format docs bench lock validator clean
+.PHONY: demo test test-long check format docs bench lock validator slurm-up slurm-down clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
@@ -39,6 +39,12 @@ bench: $(READY) ## Time the engine against plain generate() as ratios, the store
 	python -m tests.bench
 	python -m tests.bench_store
 	python -m tests.bench_rebuild
+
+slurm-up: $(READY) ## As root: start a Slurm of one node on this machine, with accounting and fake GPUs, to try things on.
+	python -m tests.slurm.cluster up
+
+slurm-down: $(READY) ## End what slurm-up started, and nothing else.
+	python -m tests.slurm.cluster down
 
 # Installed once; again only when the lock or the project's metadata changes.
 $(READY): envs/ethos.lock pyproject.toml

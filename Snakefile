@@ -11,6 +11,8 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/resources.smk"
+include: "rules/status.smk"
 include: "rules/models.smk"
 include: "rules/questions.smk"
 include: "rules/responses.smk"
@@ -25,11 +27,17 @@ if settings.contributions:
     include: "rules/contributions.smk"
 
 
-# Models and messages are fetched where there is a network: on the login node of a cluster.
+# Not submitted to a cluster: what needs the network, and what takes seconds on one core.
 localrules:
     all,
+    prepare,
     prepare_model,
     prepare_prompts,
+    leave_out_trait,
+    merge_persona,
+    evaluate_preference_model,
+    write_report,
+    record_run,
     archive_run,
     archive,
 
@@ -40,6 +48,13 @@ rule all:
     input:
         f"results/{settings.run}/report/index.html",
         f"results/{settings.run}/run.json",
+
+
+rule prepare:
+    """All that needs the network; on a cluster, run on the login node."""
+    input:
+        sorted(model_identity(name) for name in settings.models),
+        prompt_tables,
 
 
 include: "rules/archive.smk"

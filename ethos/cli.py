@@ -62,6 +62,15 @@ def times(run_name: str) -> None:
 
 
 @commands.command()
+@click.argument("run_name", metavar="RUN")
+def status(run_name: str) -> None:
+    """Print what of RUN is done, what is under way, and its GPU-hours so far."""
+    from ethos.run_status import run_status, status_table
+
+    click.echo(status_table(run_status(run_name)))
+
+
+@commands.command()
 @click.option("--since", "commit", default="HEAD", show_default=True, help="The commit whose behaviour the code has.")
 def accept(commit: str) -> None:
     """After a refactor that changes nothing: keep results and store as they are."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import shlex
 import sys
 from pathlib import Path
 
+from ethos.gpus import claim_gpu
 from ethos.settings import Execution
 
 VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
@@ -33,6 +35,9 @@ def start_logging() -> None:
     """Log lines to standard error, as the settings say; libraries only when something is wrong."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ethos").setLevel(execution().log_level.upper())
+    if job := os.environ.get("SLURM_JOB_ID"):
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+        logging.getLogger("ethos.execution").info(f"Slurm job {job} on {platform.node()}, GPUs: {devices}")
 
 
 def device() -> str:
@@ -41,6 +46,10 @@ def device() -> str:
 
     settings = execution()
     torch.set_num_threads(settings.threads)
+    # Slurm gives each job GPUs of its own; elsewhere every job sees them all, and a trainer would take them all.
+    if settings.device != "cpu" and "SLURM_JOB_ID" not in os.environ and torch.cuda.device_count() > 1:
+        shown = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+        os.environ["CUDA_VISIBLE_DEVICES"] = claim_gpu(tuple(shown.split(",")))
     if settings.device != "auto":
         return settings.device
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -123,6 +123,17 @@ class Report(Section):
     )
 
 
+class Jobs(Section):
+    """What a job that runs a model asks a cluster for. Memory and time grow with the model, the data and each retry."""
+
+    gpus: int | None = Field(
+        None, ge=0, description="GPUs that such a job asks for; if not given, one where `device` is `cuda`, else none."
+    )
+    memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
+    minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
+    max_minutes: int = Field(1_440, ge=1, description="Longest time limit that the partition allows, minutes.")
+
+
 class Execution(Section):
     """How the work is done. Changing any of these rebuilds nothing; another device, number of threads or training batch may
     round the last bits of a training otherwise."""
@@ -137,6 +148,7 @@ class Execution(Section):
         "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
     )
     threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
+    jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
     tracking: Literal["none", "tensorboard", "wandb"] = Field(
         "none",

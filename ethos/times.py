@@ -34,6 +34,11 @@ def stage_times(folder: Path, run: str) -> list[StageTime]:
     return list(stages.values())
 
 
+def benchmark_seconds(path: Path) -> float:
+    """Wall time of one job, seconds. Raises BadInput when the file is no benchmark."""
+    return _measured(path)[0]
+
+
 def _measured(path: Path) -> tuple[float, float | None]:
     """Seconds and peak memory of one job; Snakemake has `-` or `NA` for the memory of one that was too short."""
     try:

@@ -24,7 +24,7 @@ rule rank_responses:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("rank_responses", "judge"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("rankings", Ranking),
@@ -59,7 +59,7 @@ rule compare_rankers:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("compare_rankers", "judge"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("rankings", RankerComparison),
@@ -99,7 +99,7 @@ rule train_preference_model:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_preference_model"),
     params:
         settings=settings_of("preference_model"),
         code=code_of("train_preference_model"),
@@ -135,7 +135,7 @@ rule train_aligned:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_aligned"),
     params:
         settings=settings_of("alignment"),
         precision=settings_of("preference_model.precision"),
@@ -173,7 +173,7 @@ rule train_shuffled:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_shuffled"),
     params:
         settings=settings_of("alignment", AlignmentTraining),
         precision=settings_of("preference_model.precision"),

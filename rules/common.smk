@@ -286,6 +286,5 @@ def ranker_comparisons(wildcards):
     return cells("results/{run}/{student}/{constitution}/rankers.json")
 
 
-# A job that runs a model takes a GPU where the run uses them; all of its threads are its own.
-gpus = 1 if settings.execution.device == "cuda" else 0
+# All threads of a job that runs a model are its own.
 model_threads = settings.execution.threads

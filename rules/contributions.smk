@@ -52,7 +52,7 @@ rule measure_contributions:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("measure_contributions"),
     params:
         traits=constitution_of("traits"),
         cues=constitution_of("cues"),

@@ -24,7 +24,7 @@ rule sample_arms:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("sample_arms"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation", ArmSampling),
@@ -61,7 +61,7 @@ rule evaluate_character:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("evaluate_character"),
     params:
         traits=constitution_of("traits"),
         cues=constitution_of("cues"),
@@ -105,7 +105,7 @@ rule watch_alignment:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("watch_alignment"),
     params:
         traits=constitution_of("traits"),
         cues=constitution_of("cues"),
@@ -182,7 +182,7 @@ rule evaluate_preferences:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("evaluate_preferences"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.preferences"),

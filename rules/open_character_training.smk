@@ -25,7 +25,7 @@ rule train_distilled:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_distilled"),
     params:
         settings=settings_of("distillation", Dpo),
         renaming=renaming,
@@ -58,7 +58,7 @@ rule generate_introspection:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("generate_introspection"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("introspection", IntrospectionData),
@@ -94,7 +94,7 @@ rule train_introspection:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("train_introspection"),
     params:
         settings=settings_of("introspection", IntrospectionTraining),
         code=code_of("train_introspection"),

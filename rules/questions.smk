@@ -41,7 +41,7 @@ rule generate_questions:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("generate_questions", "teacher"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("questions"),

@@ -21,7 +21,7 @@ rule generate_responses:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("generate_responses"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("responses"),
@@ -55,7 +55,7 @@ rule generate_teacher_responses:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        gpu=gpus,
+        **resources_of("generate_teacher_responses", "teacher"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("responses", InCharacter),

@@ -24,6 +24,7 @@ _SOURCES = (
     "report",
     "rules",
     "scripts",
+    "slurm",
 )
 
 

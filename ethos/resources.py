@@ -1,0 +1,57 @@
+"""How much memory and time a job asks a cluster for, from the size of its model and the amount of its work.
+
+Rough, and rather too much: what is not used costs little, and a job that is ended for want of it asks for more when retried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ethos.settings import Jobs, Settings
+
+# A model that is not there yet counts as one of eight billion parameters in bfloat16.
+UNKNOWN_MODEL = 16_000
+# Seconds of a token for each MB of weights: 1,000 tokens/s at eight billion parameters on a GPU of a cluster, and on two CPU
+# cores 300 at 135 million.
+_SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
+# At least as many as there are.
+REFLECTION_PROMPTS = 10
+ARMS = 10
+
+
+def weights_mb(folders: Iterable[Path]) -> int:
+    """The size of a model's weights, MB (10^6 bytes), in the first of the folders that has any."""
+    for folder in folders:
+        if size := sum(path.stat().st_size for path in folder.glob("*.safetensors")):
+            return -(-size // 10**6)
+    return UNKNOWN_MODEL
+
+
+def memory_mb(jobs: Jobs, weights: int, attempt: int = 1) -> int:
+    """Host memory, MB: the weights as read, in float32 while an adapter is added to them, and room to work."""
+    return attempt * (jobs.memory_mb + 3 * weights)
+
+
+def minutes(jobs: Jobs, weights: int, tokens: int, *, gpus: int, attempt: int = 1) -> int:
+    """Time limit, minutes, within the partition's."""
+    seconds = tokens * weights * _SECONDS_PER_TOKEN["gpu" if gpus else "cpu"]
+    return min(jobs.max_minutes, attempt * (jobs.minutes + round(seconds / 60)))
+
+
+def tokens(rule: str, settings: Settings, questions: int) -> int:
+    """Most tokens that a job of this rule writes or trains on; those of k responses to all questions where a rule has no own count.
+
+    questions: those of the constitution, everyday ones included.
+    """
+    introspection, preferences = settings.introspection, settings.evaluation.preferences
+    if rule in ("generate_introspection", "train_introspection"):
+        conversations = introspection.free_interactions + introspection.guided_interactions
+        return (
+            REFLECTION_PROMPTS * introspection.reflections_per_prompt * introspection.sampling.max_new_tokens
+            + conversations * introspection.turns * introspection.turn_sampling.max_new_tokens
+        )
+    if rule == "evaluate_preferences":
+        matches = preferences.traits * preferences.matches_per_trait // 2
+        return ARMS * matches * preferences.sampling.max_new_tokens
+    return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -1,0 +1,36 @@
+"""What jobs ask a cluster for. It never enters `params`, so it rebuilds nothing.
+
+A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
+"""
+
+from ethos.resources import memory_mb, minutes, tokens, weights_mb
+
+jobs = settings.execution.jobs
+gpus = jobs.gpus if jobs.gpus is not None else int(settings.execution.device == "cuda")
+
+
+def resources_of(rule, role="student"):
+    """The GPUs, memory and time of a rule that runs a model.
+
+    role: who the model is, `teacher`, `judge`, or the student of the wildcards.
+    """
+
+    def model_size(wildcards):
+        name = wildcards.student if role == "student" else getattr(settings, role)
+        prepared = Path(model_identity(name)).parent
+        kind, _, source = settings.models[name].source.partition(":")
+        return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
+
+    def memory(wildcards, attempt):
+        return memory_mb(jobs, model_size(wildcards), attempt)
+
+    def runtime(wildcards, attempt):
+        traits = constitutions[wildcards.constitution].traits
+        asked = sum(
+            len(trait.questions) + settings.questions.generated_per_trait for trait in traits
+        )
+        asked += settings.questions.general + sum(extra.count for extra in settings.questions.extra)
+        work = tokens(rule, settings, asked)
+        return minutes(jobs, model_size(wildcards), work, gpus=gpus, attempt=attempt)
+
+    return {"gpu": gpus, "mem_mb": memory, "runtime": runtime}

@@ -1,0 +1,17 @@
+"""What a run says of itself: what it is made of as it starts, where it stands as it ends, and what failed."""
+
+from ethos.run_status import failure, run_status, summary, write_plan
+
+
+onstart:
+    write_plan(settings.run, workflow.dag.jobs)
+
+
+onsuccess:
+    print(f"{settings.run}: {summary(run_status(settings.run))}", file=sys.stderr)
+
+
+onerror:
+    for job in workflow.scheduler.failed:
+        print(f"\n{failure(job)}", file=sys.stderr)
+    print(f"\n{settings.run}: {summary(run_status(settings.run))}", file=sys.stderr)

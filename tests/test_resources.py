@@ -1,0 +1,68 @@
+"""A job asks for enough, and for more each time; the estimates know of every arm and prompt there is."""
+
+from __future__ import annotations
+
+import pytest
+
+from ethos.arms import ARMS
+from ethos.prompts import prompt_lines
+from ethos.resources import ARMS as MOST_ARMS
+from ethos.resources import REFLECTION_PROMPTS, UNKNOWN_MODEL, memory_mb, minutes, tokens, weights_mb
+from ethos.settings import Jobs, Settings
+
+JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
+PUBLISHED = Settings(
+    run="paper",
+    constitutions=["humor"],
+    models={"llama": {"source": "hub:meta-llama/Llama-3.1-8B-Instruct@main"}},
+    students=["llama"],
+    teacher="llama",
+    judge="llama",
+)
+
+
+def test_memory_grows_with_the_model_and_with_each_attempt():
+    assert memory_mb(JOBS, 270) < memory_mb(JOBS, 16_000) < memory_mb(JOBS, 16_000, attempt=2)
+
+
+def test_a_model_is_held_in_float32_and_as_it_was_read():
+    assert memory_mb(JOBS, 16_000) >= 16_000 + 2 * 16_000
+
+
+def test_time_grows_with_the_work_and_with_each_attempt_up_to_the_limit_of_the_partition():
+    first, second, third = (minutes(JOBS, 16_000, 20_000_000, gpus=1, attempt=attempt) for attempt in (1, 2, 3))
+    assert minutes(JOBS, 16_000, 1_000, gpus=1) == 30 < first < second
+    assert second == 2 * first
+    assert third == min(1_440, 3 * first)
+    assert minutes(JOBS, 140_000, 20_000_000, gpus=1, attempt=3) == 1_440
+
+
+def test_the_published_run_gets_hours_for_introspection_and_less_for_responses():
+    introspection, responses = (
+        minutes(JOBS, 16_000, tokens(rule, PUBLISHED, 700), gpus=1)
+        for rule in ("generate_introspection", "generate_responses")
+    )
+    assert 60 < responses < 180 < introspection < 720
+
+
+def test_a_rule_without_an_estimate_of_its_own_counts_as_one_that_answers_all_questions():
+    assert tokens("a_new_rule", PUBLISHED, 700) == tokens("generate_responses", PUBLISHED, 700) == 700 * 5 * 1024
+
+
+def test_the_estimates_cover_all_arms_and_prompts():
+    assert len(ARMS) <= MOST_ARMS
+    assert len(prompt_lines("reflection_prompts")) <= REFLECTION_PROMPTS
+
+
+def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet(tmp_path):
+    prepared, source = tmp_path / "prepared", tmp_path / "source"
+    source.mkdir()
+    (source / "model.safetensors").write_bytes(bytes(2_500_000))
+    assert weights_mb([prepared, source]) == 3
+    assert weights_mb([prepared]) == UNKNOWN_MODEL
+
+
+@pytest.mark.parametrize("field", ["memory_mb", "minutes", "max_minutes"])
+def test_nothing_cannot_be_asked_for(field):
+    with pytest.raises(ValueError, match=field):
+        Jobs(**{field: 0})
