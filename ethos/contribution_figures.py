@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ethos.contributions import contribution, ranked_traits
-from ethos.figures import COLOURS, _marks, _new, _points, _seed_legend, _spread, _svg, _zero_line
+from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
 from ethos.run_results import CellResults, SeedResults
 
 # Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
@@ -19,7 +19,7 @@ def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
     rows = [[contribution(seed, arm, left_out, part) for part in columns] for left_out in traits]
     values = [[row["value"] if row else math.nan for row in line] for line in rows]
     limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
-    figure, [[axis]] = _new(1, 2.6 + 0.62 * len(columns), 2.0 + 0.42 * len(traits))
+    figure, [[axis]] = new_figure(1, 2.6 + 0.62 * len(columns), 2.0 + 0.42 * len(traits))
     # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
     mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
     for y, line in enumerate(values):
@@ -42,7 +42,7 @@ def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
     axis.spines[:].set_visible(False)
     bar = figure.colorbar(mesh, ax=axis, shrink=0.8, label="nats per token")
     bar.outline.set_visible(False)
-    return _svg(figure, f"Contributions of traits, {cell.student}, {cell.constitution}, seed {seed.seed}")
+    return as_svg(figure, f"Contributions of traits, {cell.student}, {cell.constitution}, seed {seed.seed}")
 
 
 def _frame(place: int):
@@ -54,7 +54,7 @@ def _frame(place: int):
 def ranking_figure(cell: CellResults, arm: str) -> str:
     """What each trait contributes to the whole character, most first: likelihood ratio, and beside it the cue rate."""
     traits, seeds = ranked_traits(cell, arm), cell.seeds
-    figure, axes = _new(
+    figure, axes = new_figure(
         2, 9.2, 1.35 + len(traits) * (0.34 if len(seeds) == 1 else 0.24 + 0.14 * len(seeds)), sharey=True
     )
     panels = (
@@ -62,12 +62,14 @@ def ranking_figure(cell: CellResults, arm: str) -> str:
         ("cue_rate", "Style: cue words", "whole − without the trait, per hundred words"),
     )
     for axis, (metric, title, label) in zip(axes[0], panels, strict=True):
-        for offset, marker, seed in zip(_spread(len(seeds)), _marks(seeds), seeds, strict=True):
+        for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
             rows = [contribution(seed, arm, trait, metric=metric) for trait in traits]
-            _points(axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker)
+            draw_points(
+                axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker
+            )
         axis.set_title(title)
-        _zero_line(axis, label)
+        zero_line(axis, label)
     axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])
     axes[0][0].set_ylim(len(traits) - 0.4, -0.6)
-    _seed_legend(figure, seeds)
-    return _svg(figure, f"Contributions to the whole character, {cell.student}, {cell.constitution}")
+    seed_legend(figure, seeds)
+    return as_svg(figure, f"Contributions to the whole character, {cell.student}, {cell.constitution}")

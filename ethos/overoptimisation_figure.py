@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ethos.figures import COLOURS, INK, _marks, _new, _seed_legend, _svg
+from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend
 from ethos.overoptimisation import PROXY, by_step
 from ethos.run_results import CellResults
 
@@ -19,10 +19,10 @@ _PANELS: tuple[tuple[str, str, str, float, Callable[[float], float]], ...] = (
 
 def overoptimisation_figure(cell: CellResults) -> str:
     """Paired differences from base by step of the alignment, with intervals; step 0 is base itself."""
-    figure, axes = _new(len(_PANELS), 9.6, 2.9, sharex=True)
+    figure, axes = new_figure(len(_PANELS), 9.6, 2.9, sharex=True)
     for axis, (metric, title, label, base, scale) in zip(axes[0], _PANELS, strict=True):
         axis.axhline(base, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-        for marker, seed in zip(_marks(cell.seeds), cell.seeds, strict=True):
+        for marker, seed in zip(marks(cell.seeds), cell.seeds, strict=True):
             rows = [(step, found[metric]) for step, found in by_step(seed.metrics).items() if metric in found]
             places, values = [0, *(step for step, _ in rows)], [base, *(scale(row["value"]) for _, row in rows)]
             axis.plot(places, values, color=COLOURS["aligned"], linewidth=1.5, marker=marker, markersize=5)
@@ -36,5 +36,5 @@ def overoptimisation_figure(cell: CellResults) -> str:
         axis.locator_params(nbins=4, integer=True, axis="x")
         axis.locator_params(nbins=5, axis="y")
         axis.grid(axis="y")
-    _seed_legend(figure, cell.seeds)
-    return _svg(figure, f"Over-optimisation, {cell.student}, {cell.constitution}")
+    seed_legend(figure, cell.seeds)
+    return as_svg(figure, f"Over-optimisation, {cell.student}, {cell.constitution}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ethos.figures import COLOURS, FAINT, INK, _marks, _new, _points, _seed_legend, _spread, _svg
+from ethos.drawing import COLOURS, FAINT, INK, as_svg, draw_points, marks, new_figure, seed_legend, spread
 from ethos.run_results import CellResults, Row, SeedResults, find
 
 _COLOUR = COLOURS["preference_model"]
@@ -23,11 +23,11 @@ def accuracy_figure(cell: CellResults) -> str:
     names |= {trait: trait.replace("_", " ") for trait in cell.traits}
     parts = [part for part in names if any(_accuracy(seed, part) for seed in seeds)]
     height = 1.2 + len(parts) * (0.3 if len(seeds) == 1 else 0.2 + 0.13 * len(seeds))
-    figure, [[axis]] = _new(1, 7.4, height)
-    for offset, marker, seed in zip(_spread(len(seeds)), _marks(seeds), seeds, strict=True):
+    figure, [[axis]] = new_figure(1, 7.4, height)
+    for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
         places = [place + offset for place in range(len(parts))]
         colours = [INK if part == "train split" else _COLOUR for part in parts]
-        _points(axis, [_accuracy(seed, part) for part in parts], places, colours, marker)
+        draw_points(axis, [_accuracy(seed, part) for part in parts], places, colours, marker)
     sizes = [max(row["n"] for seed in seeds if (row := _accuracy(seed, part))) for part in parts]
     axis.axvline(0.5, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axis.grid(axis="x")
@@ -36,16 +36,16 @@ def accuracy_figure(cell: CellResults) -> str:
     labels = [f"{names[part]} ({size})" for part, size in zip(parts, sizes, strict=True)]
     axis.set_yticks(range(len(parts)), labels)
     axis.set_ylim(max(len(parts), 1) - 0.4, -0.6)
-    _seed_legend(figure, seeds)
-    return _svg(figure, f"Accuracy of the preference model, {cell.student}, {cell.constitution}")
+    seed_legend(figure, seeds)
+    return as_svg(figure, f"Accuracy of the preference model, {cell.student}, {cell.constitution}")
 
 
 def calibration_figure(cell: CellResults) -> str:
     """Share right against what was claimed, and reward against length; larger points stand for more."""
     seeds = cell.seeds
-    figure, [[claims, lengths]] = _new(2, 9.2, 3.6)
+    figure, [[claims, lengths]] = new_figure(2, 9.2, 3.6)
     claims.plot([0.5, 1], [0.5, 1], color=FAINT, linewidth=1.5)
-    for seed, marker in zip(seeds, _marks(seeds), strict=True):
+    for seed, marker in zip(seeds, marks(seeds), strict=True):
         bins = seed.preference_model["reliability"]
         _sized(claims, [(bin["claimed"], bin["right"], bin["n"]) for bin in bins], marker)
         groups = seed.preference_model["lengths"]
@@ -65,8 +65,8 @@ def calibration_figure(cell: CellResults) -> str:
     lengths.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     for axis in (claims, lengths):
         axis.grid()
-    _seed_legend(figure, seeds)
-    return _svg(figure, f"Calibration of the preference model, {cell.student}, {cell.constitution}")
+    seed_legend(figure, seeds)
+    return as_svg(figure, f"Calibration of the preference model, {cell.student}, {cell.constitution}")
 
 
 def _sized(axis, points: Sequence[tuple[float, float, int]], marker: str) -> None:

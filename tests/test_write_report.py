@@ -12,9 +12,10 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.files import write_json
+from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
-from scripts.write_report import choose_examples, metrics_csv
+from scripts.write_report import metrics_csv
 from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
 
 

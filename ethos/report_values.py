@@ -1,0 +1,132 @@
+"""What the report says of each student and constitution, and of each seed: the values that its template is filled with."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ethos.arms import ARMS
+from ethos.contributions import contribution_values
+from ethos.data_quality import question_quality, trait_quality
+from ethos.overoptimisation import what_the_steps_show
+from ethos.run_results import CellResults, SeedResults, find
+from ethos.settings import Settings
+from ethos.verdicts import JUDGED_ARMS, judge_arm
+
+
+def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
+    """What the page says of one student and constitution."""
+    arms = arms_of(cell)
+    sources = Counter((row["source"], row["split"]) for row in cell.questions)
+    unused: Counter[str] = Counter()
+    for reasons in cell.question_counts["not_used"].values():
+        unused.update(reasons)
+    return {
+        "results": cell,
+        "name": f"{cell.constitution}-{cell.student}",
+        "arms": arms,
+        "questions": {
+            source: [sources[source, split] for split in ("train", "held_out")]
+            for source in dict.fromkeys(row["source"] for row in cell.questions)
+        },
+        "held_out": sum(row["split"] == "held_out" for row in cell.questions),
+        "unused": dict(sorted(unused.items())),
+        "seeds": [seed_values(cell, seed, arms, settings) for seed in cell.seeds],
+        "quality": quality_values(cell, settings),
+        "contributions": contributions_in(cell, settings),
+        "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
+    }
+
+
+def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+    return {
+        "results": seed,
+        "verdicts": {arm: judge_arm(seed.metrics, arm, settings.report) for arm in JUDGED_ARMS},
+        "level": {arm: {row["metric"]: row for row in _rows(seed, arm, None)} for arm in arms},
+        "by_trait": {
+            metric: {
+                (trait, arm): find(seed.metrics, metric, arm, "base", part=trait)
+                for trait in cell.traits
+                for arm in arms
+            }
+            for metric in ("likelihood_ratio", "cue_rate")
+        },
+        "differences": {
+            reference: {
+                arm: found for arm in arms if (found := {row["metric"]: row for row in _rows(seed, arm, reference)})
+            }
+            for reference in ("base", "shuffled")
+        },
+        "traits": traits_by_strength(cell, seed),
+        "preference_model": {
+            (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
+        },
+        "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
+    }
+
+
+def quality_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
+    """Traits and the worst questions, worst first; the traits' effects are the first seed's."""
+    questions = question_quality(cell)
+    return {
+        "traits": trait_quality(cell, questions, cell.seeds[0].metrics),
+        "questions": questions[: settings.report.worst_questions],
+        "with_problems": sum(bool(quality.problems) for quality in questions),
+    }
+
+
+def contributions_in(cell: CellResults, settings: Settings) -> dict[str, Any] | None:
+    """What each trait contributes; None where the run did not ask for it."""
+    return contribution_values(cell, settings.contributions.arm) if settings.contributions else None
+
+
+def choose_examples(cell: CellResults, seed: SeedResults, most: int) -> list[dict[str, Any]]:
+    """Held-out questions with every arm's first response, chosen before anyone has read one.
+
+    The rule: of each trait, in the constitution's order, the held-out question with the lowest id; then the second
+    lowest of each, until there are `most`.
+    """
+    answers = {(row["question_id"], row["trait"], row["arm"]): row for row in seed.samples if row["sample"] == 0}
+    arms = arms_of(cell)
+    held_out: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in sorted(cell.questions, key=lambda row: row["question_id"]):
+        if row["split"] == "held_out" and any((row["question_id"], row["trait"], arm) in answers for arm in arms):
+            held_out[row["trait"]].append(row)
+    deepest = max(map(len, held_out.values()), default=0)
+    ordered = [
+        held_out[trait][place] for place in range(deepest) for trait in cell.traits if place < len(held_out[trait])
+    ]
+    return [
+        {
+            "question": row,
+            "answers": [
+                (arm, answers[key]) for arm in arms if (key := (row["question_id"], row["trait"], arm)) in answers
+            ],
+        }
+        for row in ordered[:most]
+    ]
+
+
+def arms_of(cell: CellResults) -> list[str]:
+    """The arms that were measured, in the order in which they are always shown."""
+    measured = {row["arm"] for seed in cell.seeds for row in seed.metrics}
+    return [arm for arm in ARMS if arm in measured]
+
+
+def traits_by_strength(cell: CellResults, seed: SeedResults) -> list[str]:
+    """The traits, the one that shows least first: by the mean gain in likelihood ratio of the arms that are judged."""
+
+    def gain(trait: str) -> float:
+        rows = [find(seed.metrics, "likelihood_ratio", arm, "base", part=trait) for arm in JUDGED_ARMS]
+        values = [row["value"] for row in rows if row]
+        return sum(values) / len(values) if values else math.inf
+
+    return sorted(cell.traits, key=gain)
+
+
+def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[str, Any]]:
+    place = ("character", "all", arm, reference)
+    return [row for row in seed.metrics if (row["evaluation"], row["slice"], row["arm"], row["reference"]) == place]
