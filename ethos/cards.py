@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ethos.filters import language_of
 from ethos.finished_run import PREFERENCE_MODEL, Cell, base_facts
 from ethos.hub import hub_source, licence_of
 from ethos.recipes import DECIDED_BY, WHAT, recipe
@@ -76,7 +77,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         license=licence or None,
         library_name="transformers" if merged else "peft",
         pipeline_tag="text-classification" if is_preference_model else "text-generation",
-        language=language_of([trait.text for trait in constitution.traits]),
+        language=language_of(" ".join(trait.text for trait in constitution.traits)),
         tags=[
             "character-training",
             "ethos",
@@ -134,13 +135,6 @@ def source_in_words(name: str, source: ModelSource) -> str:
         file = source.file.rpartition("/")[2]
         return f"`{file}` in the Python package `{package}` {version}, its weights converted to bfloat16"
     return f"a local model, called `{name}` in the run"
-
-
-def language_of(texts: list[str]) -> str:
-    """The code of the language that the texts are most likely in."""
-    import py3langid
-
-    return py3langid.classify(" ".join(texts))[0]
 
 
 def training_counts(results: CellResults, seed: SeedResults, arm: str) -> dict[str, int]:

@@ -46,6 +46,11 @@ TABLES = {
     "samples": TableFiles(
         tables.SAMPLES, "a response of an arm to a held-out question", (_SEED + "evaluations/samples.parquet",)
     ),
+    "contribution_samples": TableFiles(
+        tables.SAMPLES,
+        "a response of an arm, with all traits or without one, to a held-out question",
+        (_SEED + "evaluations/contribution_samples.parquet",),
+    ),
     "measures": TableFiles(tables.MEASURES, "a sample and a measure", (_SEED + "evaluations/measures.parquet",)),
     "matches": TableFiles(
         tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)

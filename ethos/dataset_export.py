@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ethos.cards import language_of, page, source_in_words
+from ethos.cards import page, source_in_words
 from ethos.columns import TABLES, TableFiles, column_text
 from ethos.files import whole_folder
+from ethos.filters import language_of
 from ethos.finished_run import refuse_filled
 from ethos.run_record import RunRecord
 from ethos.settings import Settings
@@ -87,7 +88,7 @@ def _card(record: RunRecord, rows: dict[str, dict[str, int]], columns: dict[str,
     filled = [name for name in rows if rows[name]]
     front = DatasetCardData(
         pretty_name=f"{settings.run}: {', '.join(settings.constitutions)}",
-        language=language_of([trait.text for each in record.constitutions.values() for trait in each.traits]),
+        language=language_of(" ".join(trait.text for each in record.constitutions.values() for trait in each.traits)),
         task_categories=["text-generation"],
         tags=["character-training", "ethos", "preference", "synthetic"],
         configs=[

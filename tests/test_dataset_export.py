@@ -66,7 +66,7 @@ def shared(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("name", sorted(TABLES.keys() - {"contribution_samples"}))  # only of runs that leave traits out
 def test_every_table_of_a_finished_run_opens_as_it_is_and_by_the_card(
     name: str, finished: Checkout, shared: Path, tmp_path: Path
 ) -> None:
