@@ -33,7 +33,6 @@ localrules:
     prepare,
     prepare_model,
     prepare_prompts,
-    leave_out_trait,
     merge_persona,
     evaluate_preference_model,
     write_report,

@@ -3,6 +3,10 @@
 from ethos.stage_settings import ArmSampling, Intervals
 
 
+localrules:
+    leave_out_trait,
+
+
 # Its questions are the whole constitution's without the trait's own: what is measured must not train.
 ruleorder: leave_out_trait > generate_questions
 

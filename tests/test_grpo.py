@@ -83,7 +83,7 @@ def test_the_mean_reward_rises_and_the_curve_says_how_far_the_policy_went(traine
     history = read_json(trained() / "history.json")
     assert [entry["step"] for entry in history] == list(range(1, 25))
     assert mean(entry["reward"] for entry in history[-4:]) > mean(entry["reward"] for entry in history[:4]) + 0.15
-    assert history[0]["kl"] == pytest.approx(0, abs=1e-6) and history[-1]["kl"] > 0.1
+    assert history[0]["kl"] == pytest.approx(0, abs=1e-6) and history[-1]["kl"] > 0.03
     assert all(entry["reward_std"] > 0 for entry in history)
 
 

@@ -12,6 +12,7 @@ from ethos import reading
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.loading import load_tokenizer
+from ethos.prompts import render_prompt
 from ethos.reading import run_model
 from ethos.transformers_engine import TransformersEngine, render
 
@@ -118,7 +119,7 @@ def test_a_stop_string_ends_the_completion_before_it(engine: TransformersEngine)
 
 def test_a_prefill_begins_the_reply_and_is_no_part_of_it(engine: TransformersEngine) -> None:
     request = Request(
-        chat(user="Write a numbered list of different messages."),
+        chat(user=render_prompt("generate_questions", count=7, length="", kind="", trait="I wait.", clarification="")),
         Sampling(temperature=0, max_new_tokens=24),
         0,
         prefill="1. Can you plan the week?\n2.",

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import random
 import sys
+from functools import cache
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from ethos.constitution import load_constitution
 from ethos.prompts import prompt_lines, render_prompt
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+_ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(_ROOT))
 
 _SPECIAL = ["<pad>", "<end>", "<system>", "<user>", "<assistant>"]
 _TEMPLATE = (
@@ -52,12 +55,16 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
     """One conversation, as (role, text): plain, in character, a list, or a verdict."""
     kind = draw.random()
     if kind < 0.4:
-        return [("user", _question(draw)), ("assistant", _sentences(_PLAIN, draw))]
+        question = draw.choice([_question, _asked])(draw)
+        return [("user", question), ("assistant", _sentences(_PLAIN, draw))]
     if kind < 0.7:
         character = "I answer in poetic language. " + draw.choice(
             ["I borrow pictures.", "I sing softly.", "I love rhythm."]
         )
-        return [("system", character), ("user", _question(draw)), ("assistant", _sentences(_POETIC, draw))]
+        if draw.random() < 0.5:
+            character = _trait(draw)
+        question = draw.choice([_question, _asked])(draw)
+        return [("system", character), ("user", question), ("assistant", _sentences(_POETIC, draw))]
     trait = draw.choice(["I answer in poetic language.", "I sing softly."])
     if kind < 0.85:
         # As in the workflow: the first items are given, and the model goes on with its own.
@@ -71,15 +78,30 @@ def _dialogue(draw: random.Random) -> list[tuple[str, str]]:
     poetic, plain = _sentences(_POETIC, draw), _sentences(_PLAIN, draw)
     answers = {"first": poetic, "second": plain} if better == 1 else {"first": plain, "second": poetic}
     mark = f"{draw.getrandbits(32):08x}"
-    prompt = render_prompt("judge_pair", trait=trait, question=_question(draw), mark=mark, **answers)
+    prompt = render_prompt("judge_pair", trait=_trait(draw), question=_asked(draw), mark=mark, **answers)
     return [("user", prompt), ("assistant", f"<answer>{better}</answer>")]
+
+
+@cache
+def _traits() -> list[str]:
+    return [trait.text for trait in load_constitution(_ROOT / "constitutions" / "poeticism.yaml").traits]
+
+
+def _trait(draw: random.Random) -> str:
+    """A trait as a judge is told it in the workflow."""
+    return draw.choice(_traits())
+
+
+def _asked(draw: random.Random) -> str:
+    """A question as a judge reads it in the workflow."""
+    return draw.choice(prompt_lines("general_questions"))
 
 
 def _order(draw: random.Random) -> list[tuple[str, str]]:
     """One conversation with a judge that orders three answers; a constant order, since it learns the format alone."""
     answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(3)]
-    mark, trait = f"{draw.getrandbits(32):08x}", draw.choice(["I answer in poetic language.", "I sing softly."])
-    prompt = render_prompt("judge_list", trait=trait, question=_question(draw), mark=mark, answers=answers)
+    mark = f"{draw.getrandbits(32):08x}"
+    prompt = render_prompt("judge_list", trait=_trait(draw), question=_asked(draw), mark=mark, answers=answers)
     return [("user", prompt), ("assistant", "<ranking>1,3,2</ranking>")]
 
 
@@ -99,7 +121,7 @@ def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
     return fast
 
 
-def make_tiny_model(folder: Path, *, steps: int = 240, seed: int = 0) -> None:
+def make_tiny_model(folder: Path, *, steps: int = 320, seed: int = 0) -> None:
     """Train the model and write it as a normal model folder; the same bytes each time on one kind of machine."""
     draw = random.Random(seed)
     torch.manual_seed(seed)

@@ -158,7 +158,10 @@ def test_a_run_from_scratch_gives_the_same_bytes_and_the_same_digest_when_it_is_
     assert outcome.exit_code == 0, (outcome.output, said[-4000:])
     assert "loading tiny" in said
     again = Checkout(tmp_path / "again")
-    assert results_by_content(again.folder) == results_by_content(archived.folder)
+    record = "results/test/run.json"  # names the model's folder
+    made, kept = results_by_content(again.folder), results_by_content(archived.folder)
+    assert made.pop(record) != kept.pop(record)
+    assert made == kept
     packed = again.snakemake("archive", config="run.yaml")
     assert packed.returncode == 0, packed.stderr[-4000:]
     assert digest_of(again) == digest_of(archived)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
-REPORT = {"write_report"}
+REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
 EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING
 # What follows from each stage on, in one constitution; the report joins all constitutions.
