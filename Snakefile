@@ -19,6 +19,7 @@ include: "rules/responses.smk"
 include: "rules/claudes_character.smk"
 include: "rules/open_character_training.smk"
 include: "rules/evaluation.smk"
+include: "rules/preferences.smk"
 include: "rules/report.smk"
 
 

@@ -11,9 +11,9 @@ import click
 from ethos.character import character_prompt
 from ethos.constitution import Constitution
 from ethos.engine import Message, Request, chat
+from ethos.evaluation_settings import ArmSampling
 from ethos.script import READABLE
 from ethos.seeds import derive_seed
-from ethos.stage_settings import ArmSampling
 from ethos.stored_engine import StoredEngine
 
 # base: as it is. prompted: base with the character in its system prompt. The others carry an adapter. shuffled is the
@@ -22,13 +22,16 @@ ADAPTER_ARMS = ("distilled", "persona", "aligned", "shuffled")
 ARMS = ("base", "prompted", *ADAPTER_ARMS)
 
 
-def adapter_options(command):
-    """An option for each arm that has an adapter."""
-    for arm in reversed(ADAPTER_ARMS):
-        command = click.option(
-            f"--{arm}", type=READABLE, required=True, help=f"adapter_model.safetensors of the {arm} arm."
-        )(command)
-    return command
+def adapters_argument(command):
+    """The adapters of all arms that have one, `{arm}/adapter_model.safetensors` each, as a mapping of arm to file."""
+
+    def by_arm(context: click.Context, parameter: click.Parameter, paths: Sequence[Path]) -> dict[str, Path]:
+        found = {path.parent.name: path for path in paths}
+        if set(found) != set(ADAPTER_ARMS):
+            raise click.BadParameter(f"needs one file of each of these arms: {', '.join(ADAPTER_ARMS)}")
+        return found
+
+    return click.argument("adapters", nargs=-1, type=READABLE, callback=by_arm)(command)
 
 
 def arm_engine(arm: str, student: Path, adapters: Mapping[str, Path], *, stage: str) -> StoredEngine:

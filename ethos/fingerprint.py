@@ -25,6 +25,7 @@ _NO_MEANING = frozenset(
         "settings",
         "section",
         "stage_settings",
+        "evaluation_settings",
         "training_settings",
         "script",
         "execution",
@@ -43,7 +44,7 @@ Version = dict[str, str]
 @cache
 def _parsed(path: Path) -> tuple[str, tuple[Path, ...], tuple[str, ...]]:
     """The fingerprint of one file, the project modules it imports, and the prompts it names."""
-    tree = ast.parse(path.read_text(), filename=str(path))
+    tree = _WithoutTypes().visit(ast.parse(path.read_text(), filename=str(path)))
     modules: set[Path] = set()
     prompts: set[str] = set()
     for node in ast.walk(tree):
@@ -59,6 +60,16 @@ def _parsed(path: Path) -> tuple[str, tuple[Path, ...], tuple[str, ...]]:
         _drop_docstring(node)
     counted = sorted(path for path in modules if path.is_file() and _name(path) not in _NO_MEANING)
     return sha256_of_text(repr(_meaning(tree)))[:16], tuple(counted), tuple(sorted(prompts))
+
+
+class _WithoutTypes(ast.NodeTransformer):
+    """Leaves out what is imported for annotations alone, which never runs."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        match node.test:
+            case ast.Name(id="TYPE_CHECKING"):
+                return None
+        return self.generic_visit(node)
 
 
 def _meaning(node: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 from ethos.arms import ARMS
 from ethos.character import cues_per_hundred_words, score_in_and_out
 from ethos.constitution import Constitution
+from ethos.evaluation_settings import Intervals
 from ethos.seeds import derive_seed
-from ethos.stage_settings import Intervals
 from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ethos.errors import BadInput
+from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
@@ -80,13 +81,6 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
     ]
 
 
-def _evaluations(settings: Settings, constitution: str) -> list[str]:
-    """The tables of tables.METRICS that the run has for a constitution."""
-    asked = settings.contributions and settings.contributions.constitution == constitution
-    always = ["character", "preferences", "preference_model", "overoptimisation"]
-    return [*always, "contributions"] if asked else always
-
-
 def _read_cell(results: Path, student: str, constitution: str, settings: Settings) -> CellResults:
     folder = results / student / constitution
     return CellResults(
@@ -102,7 +96,7 @@ def _read_cell(results: Path, student: str, constitution: str, settings: Setting
         _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
         _rows(folder / "rankings.parquet", RANKINGS),
         _rows(folder / "pairs.parquet", PAIRS),
-        [_read_seed(folder / f"seed{seed}", seed, _evaluations(settings, constitution)) for seed in settings.seeds],
+        [_read_seed(folder / f"seed{seed}", seed, evaluations_of(settings, constitution)) for seed in settings.seeds],
     )
 
 

@@ -14,15 +14,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ethos.evaluation_settings import Contributions, Evaluation
 from ethos.files import canonical_json, sha256_of_text
 from ethos.section import Name, Precision, Section
 from ethos.stage_settings import (
-    ArmSampling,
-    Contributions,
-    Intervals,
     IntrospectionData,
     Persona,
-    Preferences,
     Questions,
     RankerComparison,
     Ranking,
@@ -97,12 +94,6 @@ class Rankings(RankerComparison, Ranking):
 
 class Introspection(IntrospectionData, IntrospectionTraining):
     """Reflections and self-interactions of the distilled model, and the SFT on them."""
-
-
-class Evaluation(Intervals, ArmSampling):
-    """What is measured on held-out questions, for every arm."""
-
-    preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
 
 
 class Report(Section):

@@ -1,4 +1,4 @@
-"""The settings of the stages that ask models: questions, responses, rankings, introspection, evaluation.
+"""The settings of the stages that ask models: questions, responses, rankings, introspection.
 
 A section that two stages share is made of the parts that each of them reads, so that a setting reruns only who reads it.
 """
@@ -12,7 +12,7 @@ from typing import Literal, get_args
 from pydantic import Field, field_validator
 
 from ethos.engine import Sampling
-from ethos.section import Name, Section
+from ethos.section import Section
 
 # The names of the checks in ethos/filters.py.
 Filter = Literal["invented_turns", "talks_about_traits", "refusal", "wrong_language"]
@@ -176,38 +176,3 @@ class Persona(Section):
 
     distilled: float = Field(1.0, description="Weight of the distilled adapter.")
     introspection: float = Field(0.25, description="Weight of the introspection adapter.")
-
-
-class Preferences(Section):
-    """Revealed preferences: which of two single-word traits shows in an answer."""
-
-    resamples: int = Field(
-        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each and arm."
-    )
-
-    traits: int = Field(144, ge=2, le=144, description="Traits taken from `prompts/single_word_traits.txt`.")
-    matches_per_trait: int = Field(100, ge=1, description="Matches each trait plays.")
-    sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
-
-
-class ArmSampling(Section):
-    """What every arm is asked on held-out questions."""
-
-    responses_per_question: int = Field(1, ge=1, description="Responses sampled for each held-out question and arm.")
-    sampling: Sampling = Field(Sampling(), description="Sampling of the arms' responses.")
-
-
-class Contributions(Section):
-    """What each trait contributes: one arm is trained again without each trait in turn."""
-
-    constitution: Name = Field(
-        description="The constitution whose traits are left out in turn; one of `constitutions`."
-    )
-    arm: Literal["distilled", "persona", "aligned"] = Field("distilled", description="The arm that is trained.")
-
-
-class Intervals(Section):
-    """How sure a measure is said to be."""
-
-    confidence: float = Field(0.95, gt=0, lt=1, description="Level of the intervals.")
-    resamples: int = Field(9999, ge=99, description="Bootstrap resamples of questions.")

@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
 from ethos.fingerprint import behaviour
-from ethos.grpo import Rewards, grpo_arguments, passes, reward_function, short_enough
 from ethos.models import adapter_identity, read_identity
 from ethos.store import TrainingStore, training_key
 from ethos.training_settings import Dpo, GrpoTraining, Training
+
+# For its type alone: what GRPO is made of decides no other training.
+if TYPE_CHECKING:
+    from ethos.grpo import Rewards
 
 log = logging.getLogger("ethos.training")
 
@@ -121,11 +124,10 @@ def _train(job: Job, folder: Path, shared: Path, output: Path) -> None:
     checkpoints = Checkpoints(shared, minutes=execution().checkpoint_minutes, carried=snapshots)
     rows = [_supported(tokenizer, row) for row in job.rows]
     online = {}
-    if job.kind == "grpo":
-        usable = short_enough(rows, tokenizer, job.settings)
-        rows = passes(usable, job.settings, job.seed)
-        reward = reward_function(job.rewards, job.identity, job.settings.grpo.generations, job.seed)
-        online = {"reward_funcs": reward}
+    if job.rewards:
+        usable = job.rewards.usable(rows, tokenizer, job.settings)
+        rows = job.rewards.passes(usable, job.settings, job.seed)
+        online = {"reward_funcs": job.rewards.function(job.identity, job.settings.grpo.generations, job.seed)}
     trainer = _trainer(job)(
         model=model,
         args=_arguments(job, str(checkpoints.own), where),
@@ -212,7 +214,7 @@ def _arguments(job: Job, output: str, where: str):
 
         return SFTConfig(**shared)
     if job.kind == "grpo":
-        return grpo_arguments(shared, job.settings, job.identity)
+        return job.rewards.arguments(shared, job.settings, job.identity)
     from trl import RewardConfig
 
     return RewardConfig(**shared)

@@ -2,7 +2,8 @@
 
 from ethos.training_settings import AlignmentTraining
 
-from ethos.stage_settings import Intervals, RankerComparison, Ranking
+from ethos.evaluation_settings import Intervals
+from ethos.stage_settings import RankerComparison, Ranking
 
 
 rule rank_responses:

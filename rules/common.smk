@@ -11,8 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
+from ethos.arms import ADAPTER_ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
+from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
@@ -228,6 +230,13 @@ def prompts_of(rule):
     return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
+# The adapters of the arms; the folder of each is the arm's name.
+arm_adapters = [
+    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/{arm}/adapter_model.safetensors"
+    for arm in ADAPTER_ARMS
+]
+
+
 # The adapter at equal parts of its training; the last part ends with the adapter itself.
 snapshots = [
     f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/aligned/snapshots/{number}/{name}"
@@ -268,15 +277,20 @@ def contribution_adapter(constitution):
     )
 
 
-def contribution_tables():
-    """What each trait contributes, for every student and seed; none where the run does not ask for it."""
-    return expand(
-        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/contributions.parquet",
-        run=settings.run,
-        student=settings.students,
-        constitution=[settings.contributions.constitution] if settings.contributions else [],
-        seed=settings.seeds,
-    )
+def evaluation_tables():
+    """The results of every evaluation that the run makes, for every student, constitution and seed."""
+    return [
+        path
+        for constitution in settings.constitutions
+        for path in expand(
+            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
+            run=settings.run,
+            student=settings.students,
+            constitution=constitution,
+            seed=settings.seeds,
+            evaluation=evaluations_of(settings, constitution),
+        )
+    ]
 
 
 def ranker_comparisons(wildcards):

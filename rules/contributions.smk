@@ -1,6 +1,6 @@
 """Contributions: one arm is trained again without each trait in turn, and all answer the same held-out questions."""
 
-from ethos.stage_settings import ArmSampling, Intervals
+from ethos.evaluation_settings import ArmSampling, Intervals
 
 
 localrules:

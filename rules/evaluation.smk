@@ -1,6 +1,6 @@
-"""Evaluation: every arm answers held-out questions; measures, comparisons and revealed preferences, one long table."""
+"""Evaluation on held-out questions: every arm answers them; measures and comparisons, one long table."""
 
-from ethos.stage_settings import ArmSampling, Intervals
+from ethos.evaluation_settings import ArmSampling, Intervals
 
 
 rule sample_arms:
@@ -9,10 +9,7 @@ rule sample_arms:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
-        distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
-        persona="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_model.safetensors",
-        aligned="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
-        shuffled="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
+        adapters=arm_adapters,
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_arms.txt",
@@ -34,11 +31,9 @@ rule sample_arms:
     shell:
         "python scripts/sample_arms.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
-        " --distilled {input.distilled:q} --persona {input.persona:q}"
-        " --aligned {input.aligned:q} --shuffled {input.shuffled:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {input.adapters:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -157,47 +152,4 @@ rule evaluate_preference_model:
         " --settings {params.settings:q} --judge {params.judge} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --metrics {output.metrics:q} --details {output.details:q}"
-        " 2> >(tee {log:q} >&2)"
-
-
-rule evaluate_preferences:
-    """Offer each arm two single-word traits, and see which one its answer shows."""
-    input:
-        constitution=constitution_file,
-        questions="results/{run}/questions/{constitution}.parquet",
-        student=identity_of("student"),
-        distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
-        persona="results/{run}/{student}/{constitution}/seed{seed}/persona/adapter_model.safetensors",
-        aligned="results/{run}/{student}/{constitution}/seed{seed}/aligned/adapter_model.safetensors",
-        shuffled="results/{run}/{student}/{constitution}/seed{seed}/shuffled/adapter_model.safetensors",
-    output:
-        matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
-        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
-        used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_preferences.txt",
-    log:
-        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.log",
-    benchmark:
-        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.tsv"
-    conda:
-        "../envs/ethos.yaml"
-    threads: model_threads
-    resources:
-        **resources_of("evaluate_preferences"),
-    params:
-        traits=constitution_of("traits"),
-        settings=settings_of("evaluation.preferences"),
-        confidence=settings_of("evaluation.confidence"),
-        scope=settings_of("responses.scope"),
-        code=code_of("evaluate_preferences"),
-        prompts=prompts_of("evaluate_preferences"),
-    shell:
-        "python scripts/evaluate_preferences.py"
-        " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
-        " --distilled {input.distilled:q} --persona {input.persona:q}"
-        " --aligned {input.aligned:q} --shuffled {input.shuffled:q}"
-        " --settings {params.settings:q} --confidence {params.confidence}"
-        " --scope {params.scope} --seed {wildcards.seed}"
-        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
-        " --matches {output.matches:q} --metrics {output.metrics:q}"
-        " --used {output.used:q}"
         " 2> >(tee {log:q} >&2)"

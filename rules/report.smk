@@ -30,15 +30,11 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
         ),
-        evaluations=cells(
+        evaluations=evaluation_tables(),
+        samples=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/character.parquet",
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/overoptimisation.parquet",
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
         ),
-        contributions=contribution_tables(),
         templates=report_templates,
         style="report/style.css",
     output:

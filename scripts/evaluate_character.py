@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from ethos.constitution import load_constitution
+from ethos.evaluation_settings import Intervals
 from ethos.measures import compare_arms, judge_of, measure_samples
 from ethos.script import READABLE, WRITABLE, preference_model_options, run, scope_option, settings_option
-from ethos.stage_settings import Intervals
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_from, write_table

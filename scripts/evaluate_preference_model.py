@@ -11,10 +11,10 @@ import click
 import numpy as np
 
 from ethos.calibration import calibration_error, calibration_error_by_chance, reliability_bins
+from ethos.evaluation_settings import Intervals
 from ethos.files import write_json
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.stage_settings import Intervals
 from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation
 from ethos.tables import PAIRS, RESPONSES, REWARDS, metrics_table, read_table, write_table
 

@@ -10,15 +10,15 @@ from typing import Any
 import click
 import numpy as np
 
-from ethos.arms import ARMS, adapter_options, arm_engine, arm_messages
+from ethos.arms import ARMS, adapters_argument, arm_engine, arm_messages
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request, ScoreRequest, chat
 from ethos.errors import BadInput
+from ethos.evaluation_settings import Preferences
 from ethos.folding import fold
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.stage_settings import Preferences
 from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
@@ -138,7 +138,7 @@ def preference_metrics(
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
-@adapter_options
+@adapters_argument
 @settings_option(Preferences)
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @scope_option("What the prompted arm is told.")
@@ -148,7 +148,7 @@ def preference_metrics(
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: strengths with intervals, Parquet.")
 def main(
     constitution: Path, questions: Path, student: Path, settings: Preferences, confidence: float, scope: str, seed: int,
-    place: tuple[str, str, str], matches: Path, metrics: Path, **adapters: Path,
+    place: tuple[str, str, str], matches: Path, metrics: Path, adapters: dict[str, Path],
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)

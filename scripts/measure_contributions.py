@@ -11,10 +11,10 @@ import click
 from ethos.arms import arm_engine, sample_arm
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
+from ethos.evaluation_settings import ArmSampling, Intervals
 from ethos.measures import compare_arms, judge_of, measure_samples, paired, question_means
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
 from ethos.seeds import derive_seed
-from ethos.stage_settings import ArmSampling, Intervals
 from ethos.statistics import holm, sign_flip_p
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, SAMPLES, metrics_table, read_table, table_from, write_table

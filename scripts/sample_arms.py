@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from ethos.arms import ARMS, adapter_options, arm_engine, sample_arm
+from ethos.arms import ARMS, adapters_argument, arm_engine, sample_arm
 from ethos.constitution import load_constitution
+from ethos.evaluation_settings import ArmSampling
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
-from ethos.stage_settings import ArmSampling
 from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 
 
@@ -17,7 +17,7 @@ from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; the held-out ones are asked.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
-@adapter_options
+@adapters_argument
 @settings_option(ArmSampling)
 @scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
@@ -30,7 +30,7 @@ def main(
     scope: str,
     seed: int,
     samples: Path,
-    **adapters: Path,
+    adapters: dict[str, Path],
 ) -> None:
     """Let every arm answer the held-out questions."""
     character = load_constitution(constitution)

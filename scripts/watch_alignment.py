@@ -10,10 +10,10 @@ import click
 
 from ethos.arms import sample_arm
 from ethos.constitution import load_constitution
+from ethos.evaluation_settings import ArmSampling, Intervals
 from ethos.files import read_json
 from ethos.measures import compare_arms, judge_of, measure_samples
 from ethos.script import READABLE, WRITABLE, preference_model_options, run, scope_option, settings_option
-from ethos.stage_settings import ArmSampling, Intervals
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, QUESTIONS, metrics_table, read_table, write_table

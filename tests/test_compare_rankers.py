@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ethos.stage_settings import Intervals
+from ethos.evaluation_settings import Intervals
 from scripts.compare_rankers import agreement, draw_questions
 
 INTERVALS = Intervals(resamples=199)

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from ethos.constitution import Constitution, load_constitution
 from ethos.errors import BadInput
+from ethos.evaluation_settings import Intervals
 from ethos.leave_out import leave_out_each, without_trait
 from ethos.seeds import derive_seed
-from ethos.stage_settings import Intervals
 from ethos.statistics import mean_with_interval
 from ethos.tables import QUESTIONS, read_table, table_from, write_table
 from scripts.leave_out_trait import main as leave_out_trait

@@ -12,8 +12,8 @@ from scipy import stats
 from ethos.arms import ARMS, sample_arm
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
+from ethos.evaluation_settings import ArmSampling, Intervals, Preferences
 from ethos.measures import compare_arms, distinct_share, measure_samples
-from ethos.stage_settings import ArmSampling, Intervals, Preferences
 from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
 from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from ethos.stage_settings import Intervals
+from ethos.evaluation_settings import Intervals
 from ethos.tables import METRICS, PAIRS, RESPONSES, REWARDS, read_table, table_from, write_table
 from scripts.evaluate_preference_model import (
     centre,

@@ -28,9 +28,10 @@ def double(x):
     return 2 * x + len(render_prompt("inner"))
 """,
     "ethos/settings.py": "LIMIT = 1\n",
-    "ethos/far.py": "def triple(x):\n    return 3 * x\n",
+    "ethos/far.py": "if TYPE_CHECKING:\n    from ethos.unused_but_for_types import LIMIT\n\ndef triple(x):\n    return 3 * x\n",
     "ethos/prompts.py": "def render_prompt(name, **values): ...\ndef prompt_lines(name): ...\n",
     "ethos/unused.py": "LIMIT = 1\n",
+    "ethos/unused_but_for_types.py": "LIMIT = 1\n",
     "prompts/verdict.jinja": "Which is better?",
     "prompts/inner.jinja": "Say more.",
     "prompts/greetings.txt": "Hello.",
@@ -86,6 +87,7 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
         pytest.param("scripts/judge.py", "double(x) + len", "(double( x )\n      + len", id="layout"),
         pytest.param("ethos/far.py", "return 3 * x", "return 3 * x  # thrice", id="comment in a module"),
         pytest.param("ethos/unused.py", "LIMIT = 1", "LIMIT = 2", id="a module that is not imported"),
+        pytest.param("ethos/unused_but_for_types.py", "LIMIT = 1", "LIMIT = 2", id="a module imported for its types"),
         pytest.param("ethos/settings.py", "LIMIT = 1", "LIMIT = 2", id="settings, which reach a job as values"),
     ],
 )

@@ -13,7 +13,7 @@ from transformers import TrainerState
 
 from ethos.errors import BadInput
 from ethos.files import read_json, write_json
-from ethos.grpo import Rewards, grpo_rows, passes, permute_within_groups, reward_function
+from ethos.grpo import Rewards, grpo_rows, permute_within_groups
 from ethos.models import content_identity
 from ethos.training import Job, snapshot_steps, train
 from ethos.training_settings import Alignment, GrpoTraining, Lora, PreferenceModel
@@ -27,6 +27,7 @@ QUESTIONS = [
 POETIC = ("The moon dances with the stars.", "A river sings upon a tender shadow.", "The sky whispers to the waves.")
 PLAIN = ("The cook can check the list.", "A friend will need the small parts.", "Your doctor must plan a clean room.")
 SHARED = {"precision": "float32", "lora": Lora(rank=4, alpha=8)}
+UNASKED = Rewards(Path("none"), "float32", 64)
 GRPO = {"generations": 4, "max_new_tokens": 16}
 Trained = Callable[..., Path]
 
@@ -147,7 +148,7 @@ def test_the_thinking_of_a_reasoning_model_gets_no_reward(
                 template.replace("<assistant>{% endif", "<assistant><think>{% endif")
             )
         write_json(folder / "identity.json", read_json(identity) | {"thinking_tags": ["<think>", "</think>"]})
-        ask = reward_function(Rewards(preference_model, "float32", 1024), folder / "identity.json", 2, 0)
+        ask = Rewards(preference_model, "float32", 1024).function(folder / "identity.json", 2, 0)
         thought = "The cook can check the list.</think> "
         texts = [POETIC[0], ("" if opened else "<think>") + thought + POETIC[0], POETIC[1]]
         texts[0] = texts[0] if not opened else "</think>" + texts[0]
@@ -161,17 +162,17 @@ def test_the_thinking_of_a_reasoning_model_gets_no_reward(
 
 def test_every_pass_has_every_question_once_and_the_last_step_is_a_whole_one():
     rows = [{"prompt": number} for number in range(10)]
-    ordered = passes(rows, GrpoTraining(batch_size=12, epochs=2.5, grpo={"generations": 4}), seed=0)
+    ordered = UNASKED.passes(rows, GrpoTraining(batch_size=12, epochs=2.5, grpo={"generations": 4}), seed=0)
     assert len(ordered) == 24  # of 25, three a step
     for start in (0, 10):
         assert sorted(row["prompt"] for row in ordered[start : start + 10]) == list(range(10))
     assert ordered[:10] != ordered[10:20]
-    assert ordered != passes(rows, GrpoTraining(batch_size=12, epochs=2.5, grpo={"generations": 4}), seed=1)
+    assert ordered != UNASKED.passes(rows, GrpoTraining(batch_size=12, epochs=2.5, grpo={"generations": 4}), seed=1)
 
 
 def test_fewer_questions_than_a_step_takes_are_refused():
     with pytest.raises(BadInput, match="alignment.batch_size: asks for 4 questions a step, more than there are"):
-        passes([{"prompt": 0}] * 3, GrpoTraining(batch_size=32), seed=0)
+        UNASKED.passes([{"prompt": 0}] * 3, GrpoTraining(batch_size=32), seed=0)
 
 
 def test_the_control_deals_rewards_out_within_a_question_and_never_between():

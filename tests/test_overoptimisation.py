@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from ethos.evaluation_settings import Intervals
 from ethos.overoptimisation import by_step, what_the_steps_show
 from ethos.settings import Report
-from ethos.stage_settings import Intervals
 from scripts.watch_alignment import step_metrics
 from tests.fake_results import STEPS, fake_steps
 

@@ -106,7 +106,10 @@ def test_a_comment_reruns_nothing_and_a_question_only_the_trainings_that_have_it
     with open(copy.folder / CONSTITUTION, "a") as file:
         file.write("# A comment.\n")
     assert "Nothing to be done" in copy.snakemake("-n", TARGET).stderr + copy.snakemake("-n", TARGET).stdout
-    copy.edit(CONSTITUTION, "How do I clean a room?", "How do I clean a small room?")
+    rows = pq.read_table(copy.folder / "results/test/questions/three.parquet").to_pylist()
+    # One that the tiny model did not also write for another trait: the same text is held out everywhere or nowhere.
+    question = next(text for text in QUESTIONS[0] if [row["text"] for row in rows].count(text) == 1)
+    copy.edit(CONSTITUTION, question, question.replace("?", " today?"))
     outcome = copy.snakemake(TARGET)
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     gone = CELL / "three-without-borrows_pictures/seed0/distilled/adapter_model.safetensors"

@@ -182,8 +182,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
-        # GRPO asks a preference model, so every training job has it in its code; the store has those that do not use it.
-        ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL | FROM_DISTILLATION, "code: ethos/reward_model.py"),
+        ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
         ("ethos/verdicts.py", "def signed(", "LIMIT = 1\n\n\ndef signed(", set(), "code: ethos/verdicts.py"),
         ("scripts/rank_responses.py", "1 + sum(", "sum(", FROM_RANKINGS, "code: scripts/rank_responses.py"),
         ("ethos/settings.py", '    examples: int = Field(6,', '    figures: int = Field(3)\n    examples: int = Field(6,', set(), "report.figures: 3, not asked for before"),

@@ -1,0 +1,39 @@
+"""Revealed preferences: which of two single-word traits shows in each arm's answers."""
+
+
+rule evaluate_preferences:
+    """Offer each arm two single-word traits, and see which one its answer shows."""
+    input:
+        constitution=constitution_file,
+        questions="results/{run}/questions/{constitution}.parquet",
+        student=identity_of("student"),
+        adapters=arm_adapters,
+    output:
+        matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
+        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_preferences.txt",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_preferences.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        **resources_of("evaluate_preferences"),
+    params:
+        traits=constitution_of("traits"),
+        settings=settings_of("evaluation.preferences"),
+        confidence=settings_of("evaluation.confidence"),
+        scope=settings_of("responses.scope"),
+        code=code_of("evaluate_preferences"),
+        prompts=prompts_of("evaluate_preferences"),
+    shell:
+        "python scripts/evaluate_preferences.py"
+        " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
+        " --settings {params.settings:q} --confidence {params.confidence}"
+        " --scope {params.scope} --seed {wildcards.seed}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --matches {output.matches:q} --metrics {output.metrics:q}"
+        " --used {output.used:q} {input.adapters:q}"
+        " 2> >(tee {log:q} >&2)"
