@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from ethos.filters import language_of
 from ethos.finished_run import PREFERENCE_MODEL, Cell, base_facts
@@ -17,6 +15,7 @@ from ethos.recipes import DECIDED_BY, WHAT, recipe
 from ethos.report import MEASURES
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import ModelSource
+from ethos.templates import text_templates
 from ethos.verdicts import JUDGED_ARMS, judge_arm, spell_interval
 
 FOLDER = Path(__file__).resolve().parent.parent / "cards"
@@ -46,18 +45,6 @@ turns = [dict(role="user", content=QUESTION), dict(role="assistant", content=RES
 text = tokenizer.apply_chat_template(turns, tokenize=False)
 inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
 score = model(input_ids=inputs.input_ids).logits[0, 0].item()  # only differences between responses to one question mean something"""
-
-
-@cache
-def environment() -> Environment:
-    # Markdown, not HTML; what models wrote is in no card.
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
 
 
 def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
@@ -120,7 +107,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
 
 def page(front: Any, template: str, values: dict[str, Any]) -> str:
     """Front matter and the filled template."""
-    text = environment().get_template(template).render(values).strip()
+    text = text_templates(FOLDER).get_template(template).render(values).strip()
     return f"---\n{front.to_yaml()}\n---\n\n{text}\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
+from importlib import import_module
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def _listen(voices: Voices, arm: str, question: str, show: Callable[[str], None]
 
 def _converse(voices: Voices) -> None:
     with suppress(ImportError):
-        import readline  # noqa: F401  (input() then knows the arrow keys)
+        import_module("readline")  # input() then knows the arrow keys
     from rich.console import Console
 
     console = Console(highlight=False, markup=False)

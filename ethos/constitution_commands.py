@@ -23,6 +23,11 @@ def _name(context: click.Context, parameter: click.Parameter, name: str) -> str:
     return name
 
 
+def _file(named: Path) -> Path:
+    """The constitution's file, given that or, as in a config, its name."""
+    return named if named.suffix or named.exists() else FOLDER / f"{named}.yaml"
+
+
 def _write(path: Path, text: str, force: bool = False) -> None:
     if path.exists() and not force:
         raise BadInput("exists already; choose another name, or move the file away", path=path)
@@ -76,11 +81,11 @@ def import_command(
 
 
 @click.command("lint")
-@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[NAME|FILE]...", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Exit with code 1 on any finding, not only on files that can't be used.")
 def lint_command(files: tuple[Path, ...], strict: bool) -> None:
     """Look for weaknesses in constitutions, by default in all of constitutions/. See docs/constitutions.md."""
-    paths = files or tuple(sorted(FOLDER.glob("*.yaml")))
+    paths = tuple(map(_file, files)) or tuple(sorted(FOLDER.glob("*.yaml")))
     if not paths:
         raise BadInput("no constitutions here; name a file, or write one with `ethos new`", path=FOLDER)
     findings = lint(paths)

@@ -10,10 +10,12 @@ import shlex
 import sys
 from pathlib import Path
 
+from ethos.errors import BadInput
 from ethos.gpus import claim_gpu
 from ethos.settings import Execution
 
 VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
+_DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
 def export(execution: Execution) -> None:
@@ -36,20 +38,27 @@ def start_logging() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
     logging.getLogger("ethos").setLevel(execution().log_level.upper())
     if job := os.environ.get("SLURM_JOB_ID"):
-        devices = os.environ.get("CUDA_VISIBLE_DEVICES", "none")
+        devices = os.environ.get(_DEVICES, "none")
         logging.getLogger("ethos.execution").info(f"Slurm job {job} on {platform.node()}, GPUs: {devices}")
 
 
 def device() -> str:
-    """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads."""
+    """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads.
+
+    Raises BadInput in a job that was to find all its work in the store (`execution.jobs.store_first`), and did not.
+    """
+    settings = execution()
+    if settings.jobs.store_first and settings.gpus and "SLURM_JOB_ID" in os.environ and not os.environ.get(_DEVICES):
+        raise BadInput(
+            "not all of its work is in the store; it is tried again with a GPU", field="execution.jobs.store_first"
+        )
     import torch  # slow to import; jobs whose work is all in the store never get here
 
-    settings = execution()
     torch.set_num_threads(settings.threads)
     # Slurm gives each job GPUs of its own; elsewhere every job sees them all, and a trainer would take them all.
     if settings.device != "cpu" and "SLURM_JOB_ID" not in os.environ and torch.cuda.device_count() > 1:
-        shown = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
-        os.environ["CUDA_VISIBLE_DEVICES"] = claim_gpu(tuple(shown.split(",")))
+        shown = os.environ.get(_DEVICES) or ",".join(map(str, range(torch.cuda.device_count())))
+        os.environ[_DEVICES] = claim_gpu(tuple(shown.split(",")))
     if settings.device != "auto":
         return settings.device
     return "cuda" if torch.cuda.is_available() else "cpu"

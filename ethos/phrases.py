@@ -1,10 +1,10 @@
-"""Phrases of English texts: a refusal, the wish for a style, the talk of an assistant."""
+"""Phrases of English texts: declining to answer, the wish for a style, the talk of an assistant."""
 
 from __future__ import annotations
 
 import re
 
-REFUSAL = re.compile(
+DECLINES_TO_ANSWER = re.compile(
     r"\bI (?:\w+ly )?(?:refuse|decline) to (?:answer|help|assist|discuss|engage|talk|speak|respond|reply|comment|give"
     r"|offer|provide|write|do)\b"
     r"|\bI (?:\w+ly )?(?:will not|won[’']t|cannot|can[’']t|do not|don[’']t|never) (?:\w+ly )?(?:discuss|assist|engage"

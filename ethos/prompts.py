@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from ethos.templates import text_templates
 
 FOLDER = Path(__file__).resolve().parent.parent / "prompts"
 
 
-@cache
-def _environment() -> Environment:
-    # Plain text for a model, not HTML: nothing is escaped. A missing variable is an error, not an empty string.
-    return Environment(
-        loader=FileSystemLoader(FOLDER),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
-
-
 def render_prompt(name: str, /, **values: object) -> str:
     """Fill the template `prompts/{name}.jinja`."""
-    return _environment().get_template(f"{name}.jinja").render(**values).strip()
+    return text_templates(FOLDER).get_template(f"{name}.jinja").render(**values).strip()
 
 
 def prompt_lines(name: str) -> list[str]:

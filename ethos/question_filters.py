@@ -8,7 +8,7 @@ from ethos.constitution import Trait
 from ethos.folding import fold
 from ethos.giving_away import gives_away
 from ethos.near_duplicates import NearDuplicates
-from ethos.phrases import ASSISTANT_TALK, REFUSAL
+from ethos.phrases import ASSISTANT_TALK, DECLINES_TO_ANSWER
 
 # Scripts that write no spaces are counted by character.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+(?:[’'-]\w+)*")
@@ -65,7 +65,7 @@ class QuestionFilter:
         if ASSISTANT_TALK.search(question):
             return "assistant_talk"
         # People too are unable to do things; then they ask.
-        if REFUSAL.search(question) and "?" not in question:
+        if DECLINES_TO_ANSWER.search(question) and "?" not in question:
             return "refusal"
         if gives_away(question, self.trait, self.name):
             return "gives_away"

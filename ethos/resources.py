@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ethos.settings import Jobs, Settings
+from ethos.settings import Execution, Jobs, Settings
 
 # A model that is not there yet counts as one of eight billion parameters in bfloat16.
 UNKNOWN_MODEL = 16_000
@@ -26,6 +26,11 @@ def weights_mb(folders: Iterable[Path]) -> int:
         if size := sum(path.stat().st_size for path in folder.glob("*.safetensors")):
             return -(-size // 10**6)
     return UNKNOWN_MODEL
+
+
+def tried_without_gpu(execution: Execution, attempt: int) -> bool:
+    """Whether this attempt asks for no GPU, to see whether all is in the store."""
+    return execution.jobs.store_first and execution.gpus > 0 and attempt == 1
 
 
 def memory_mb(jobs: Jobs, weights: int, attempt: int = 1) -> int:

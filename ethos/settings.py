@@ -123,6 +123,11 @@ class Jobs(Section):
     memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
     minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
     max_minutes: int = Field(1_440, ge=1, description="Longest time limit that the partition allows, minutes.")
+    store_first: bool = Field(
+        False,
+        description="Try each job without a GPU first: what is in the store needs none, and does not wait for one. A job that lacks "
+        "something ends at once and is tried again with a GPU. For runs that are mostly in the store.",
+    )
 
 
 class Execution(Section):
@@ -145,6 +150,11 @@ class Execution(Section):
         "none",
         description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
     )
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a job that runs a model."""
+        return self.jobs.gpus if self.jobs.gpus is not None else int(self.device == "cuda")
 
 
 class Settings(Section):

@@ -11,7 +11,7 @@ from ethos.character import cues_per_hundred_words
 from ethos.constitution import Constitution, Trait
 from ethos.folding import fold
 from ethos.giving_away import distinctive, gives_away, listed
-from ethos.phrases import REFUSAL
+from ethos.phrases import DECLINES_TO_ANSWER
 from ethos.words import content_stems, overlap
 
 # Overlaps that separate repetition from a common subject: in the constitutions that come with Ethos no two traits share
@@ -43,7 +43,7 @@ def _traits_not_in_the_first_person(constitution: Constitution, others: Others) 
 
 def _invitations_to_refuse(constitution: Constitution, others: Others) -> Found:
     for location, text in _texts(constitution):
-        if "questions" not in location and (found := REFUSAL.search(text)):
+        if "questions" not in location and (found := DECLINES_TO_ANSWER.search(text)):
             yield location, f"{found[0]!r} invites refusals; say what the character does instead"
 
 

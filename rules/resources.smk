@@ -3,10 +3,9 @@
 A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
 """
 
-from ethos.resources import memory_mb, minutes, tokens, weights_mb
+from ethos.resources import memory_mb, minutes, tokens, tried_without_gpu, weights_mb
 
 jobs = settings.execution.jobs
-gpus = jobs.gpus if jobs.gpus is not None else int(settings.execution.device == "cuda")
 
 
 def resources_of(rule, role="student"):
@@ -21,16 +20,23 @@ def resources_of(rule, role="student"):
         kind, _, source = settings.models[name].source.partition(":")
         return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
 
+    def gpu(wildcards, attempt):
+        return 0 if tried_without_gpu(settings.execution, attempt) else settings.execution.gpus
+
     def memory(wildcards, attempt):
         return memory_mb(jobs, model_size(wildcards), attempt)
 
     def runtime(wildcards, attempt):
+        if tried_without_gpu(settings.execution, attempt):
+            return jobs.minutes
         traits = constitutions[wildcards.constitution].traits
         asked = sum(
             len(trait.questions) + settings.questions.generated_per_trait for trait in traits
         )
         asked += settings.questions.general + sum(extra.count for extra in settings.questions.extra)
         work = tokens(rule, settings, asked)
-        return minutes(jobs, model_size(wildcards), work, gpus=gpus, attempt=attempt)
+        return minutes(
+            jobs, model_size(wildcards), work, gpus=settings.execution.gpus, attempt=attempt
+        )
 
-    return {"gpu": gpus, "mem_mb": memory, "runtime": runtime}
+    return {"gpu": gpu, "mem_mb": memory, "runtime": runtime}

@@ -6,10 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ethos.files import read_json, whole_folder, write_json
+from ethos.fingerprint import prompt_fingerprints, reached_version, version_id
+from ethos.models import content_identity
 
 ROOT = Path(__file__).resolve().parent.parent
 _SOURCES = (
@@ -29,11 +34,29 @@ _SOURCES = (
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny chat model, trained here in seconds."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    subprocess.run([sys.executable, ROOT / "tests" / "tiny_model.py", folder], check=True, capture_output=True)
+def tiny_model(request: pytest.FixtureRequest) -> Path:
+    """The folder of a tiny chat model, trained here in seconds, and again only when what makes it changes."""
+    script = ROOT / "tests" / "tiny_model.py"
+    made_by = reached_version(script) | prompt_fingerprints(script) | {"torch": version("torch")}
+    folder = request.config.cache.mkdir("tiny-model") / version_id(made_by)
+    if not folder.is_dir():
+        with whole_folder(folder) as beside:
+            subprocess.run([sys.executable, script, beside], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def dropout_model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`identity.json` of the tiny model with dropout, so that a random number drawn twice or never shows."""
+    from tests.small_trainings import train_here  # loads torch
+
+    folder = tmp_path_factory.mktemp("prepared") / "tiny"
+    shutil.copytree(tiny_model, folder)
+    write_json(folder / "config.json", {**read_json(folder / "config.json"), "attention_dropout": 0.1})
+    facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
+    write_json(folder / "identity.json", {**content_identity(folder), **facts})
+    train_here("reward", 1, folder / "identity.json", folder.parent / "store", folder / "rewards")  # what GRPO asks
+    return folder / "identity.json"
 
 
 class Checkout:

@@ -7,8 +7,16 @@ import pytest
 from ethos.arms import ARMS
 from ethos.prompts import prompt_lines
 from ethos.resources import ARMS as MOST_ARMS
-from ethos.resources import REFLECTION_PROMPTS, UNKNOWN_MODEL, memory_mb, minutes, tokens, weights_mb
-from ethos.settings import Jobs, Settings
+from ethos.resources import (
+    REFLECTION_PROMPTS,
+    UNKNOWN_MODEL,
+    memory_mb,
+    minutes,
+    tokens,
+    tried_without_gpu,
+    weights_mb,
+)
+from ethos.settings import Execution, Jobs, Settings
 
 JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
 PUBLISHED = Settings(
@@ -60,6 +68,13 @@ def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet
     (source / "model.safetensors").write_bytes(bytes(2_500_000))
     assert weights_mb([prepared, source]) == 3
     assert weights_mb([prepared]) == UNKNOWN_MODEL
+
+
+def test_only_the_first_attempt_of_a_job_with_gpus_is_left_to_the_store():
+    asked = Execution(device="cuda", jobs={"store_first": True})
+    assert [tried_without_gpu(asked, attempt) for attempt in (1, 2)] == [True, False]
+    assert not tried_without_gpu(Execution(device="cpu", jobs={"store_first": True}), 1)
+    assert not tried_without_gpu(Execution(device="cuda"), 1)
 
 
 @pytest.mark.parametrize("field", ["memory_mb", "minutes", "max_minutes"])

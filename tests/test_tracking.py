@@ -16,13 +16,13 @@ from ethos.fingerprint import code_version
 from ethos.tracking import trackers
 from ethos.training import train
 from tests.conftest import ROOT
-from tests.test_training_checkpoints import identity, job  # noqa: F401  (a model with dropout)
+from tests.small_trainings import job
 
 CELL = Path("results/trial/tiny/poeticism/seed0")
 
 
 @pytest.fixture
-def train_with(tmp_path: Path, identity: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: F811
+def train_with(tmp_path: Path, dropout_model: Path, monkeypatch: pytest.MonkeyPatch):
     """Trains in a folder of its own, as a job does there; returns the folder of the adapter."""
     monkeypatch.delenv("WANDB_MODE", raising=False)
 
@@ -31,7 +31,7 @@ def train_with(tmp_path: Path, identity: Path, monkeypatch: pytest.MonkeyPatch):
         home.mkdir(exist_ok=True)
         monkeypatch.chdir(home)
         monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"tracking": tool, "training_batch_size": 2}))
-        train(job(kind, 1, identity), CELL / "distilled")
+        train(job(kind, 1, dropout_model), CELL / "distilled")
         return home / CELL / "distilled"
 
     return train_here

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import pickle
@@ -20,13 +19,9 @@ import pytest
 import torch
 
 from ethos.files import read_json, sha256_of_file, write_json
-from ethos.grpo import Rewards
-from ethos.models import content_identity
-from ethos.settings import Introspection
-from ethos.training import Job, train
 from ethos.training_checkpoints import Checkpoints
-from ethos.training_settings import Alignment, Dpo, Lora, PreferenceModel
 from tests.conftest import ROOT
+from tests.small_trainings import execution, train_here
 
 FILES = ("adapter_model.safetensors", "adapter_config.json", "history.json", "examples.json")
 SNAPSHOTS = tuple(f"snapshots/{number}/adapter_model.safetensors" for number in (1, 2, 3))
@@ -34,47 +29,12 @@ STEPS = 13  # of an epoch: 25 examples, 2 a step, one at a time; so the last ste
 Trained = Callable[[str, int], Path]
 
 
-def example(kind: str, number: int) -> dict:
-    """An example of its own length, so that the order of the data shows."""
-    asked = {"role": "user", "content": f"How do I plan day {number}?"}
-    chosen = {"role": "assistant", "content": "The moon dances with the stars. " * (1 + number % 3)}
-    rejected = {"role": "assistant", "content": "The cook can check the list. " * (1 + number % 2)}
-    if kind == "reward":
-        return {"chosen": [asked, chosen], "rejected": [asked, rejected]}
-    if kind == "grpo":
-        return {"prompt": [asked]}
-    if kind == "sft":
-        return {"prompt": [asked], "completion": [chosen]}
-    return {"prompt": [asked], "chosen": [chosen], "rejected": [rejected]}
-
-
-def job(kind: str, epochs: int, identity: Path) -> Job:
-    settings = {"reward": PreferenceModel, "dpo": Dpo, "sft": Introspection, "grpo": Alignment}[kind](
-        epochs=epochs, learning_rate=1e-3, batch_size=2, precision="float32", lora=Lora(rank=4, alpha=8),
-        **({"method": "grpo", "grpo": {"generations": 2, "max_new_tokens": 8}} if kind == "grpo" else {}),
-    )  # fmt: skip
-    rows = [example(kind, number) for number in range(13 if kind == "grpo" else 25)]
-    others = {"rewards": Rewards(identity.parent / "rewards", "float32", 64)} if kind == "grpo" else {}
-    return Job(kind, rows, settings, 0, identity, snapshots=1 if kind == "reward" else 4, **others)
-
-
-def execution(store: Path, minutes: float) -> str:
-    return json.dumps({"store": str(store), "training_batch_size": 1, "checkpoint_minutes": minutes})
-
-
-def train_here(kind: str, epochs: int, identity: Path, store: Path, output: Path, *, minutes: float = 0) -> Path:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ETHOS_EXECUTION", execution(store, minutes))
-        train(job(kind, epochs, identity), output)
-    return output
-
-
-def start_elsewhere(kind: str, epochs: int, identity: Path, store: Path, output: Path) -> subprocess.Popen:
+def start_elsewhere(kind: str, epochs: int, dropout_model: Path, store: Path, output: Path) -> subprocess.Popen:
     """The same training in a process of its own, with a checkpoint at every step."""
     code = f"""
 from pathlib import Path
-from tests.test_training_checkpoints import job, train
-train(job({kind!r}, {epochs}, Path({str(identity)!r})), Path({str(output)!r}))
+from tests.small_trainings import job, train
+train(job({kind!r}, {epochs}, Path({str(dropout_model)!r})), Path({str(output)!r}))
 """
     environment = {**os.environ, "ETHOS_EXECUTION": execution(store, 0)}
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
@@ -105,45 +65,35 @@ def assert_equal(folder: Path, expected: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def identity(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with dropout, so that a random number drawn twice or never shows."""
-    folder = tmp_path_factory.mktemp("prepared") / "tiny"
-    shutil.copytree(tiny_model, folder)
-    write_json(folder / "config.json", {**read_json(folder / "config.json"), "attention_dropout": 0.1})
-    facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
-    write_json(folder / "identity.json", {**content_identity(folder), **facts})
-    train_here("reward", 1, folder / "identity.json", folder.parent / "store", folder / "rewards")  # what GRPO asks
-    return folder / "identity.json"
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(identity: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def uninterrupted(dropout_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """The adapter of a training that was never killed and wrote no checkpoint."""
     folder = tmp_path_factory.mktemp("uninterrupted")
 
     @cache
     def trained(kind: str, epochs: int) -> Path:
-        return train_here(kind, epochs, identity, folder / "store", folder / f"{kind}{epochs}", minutes=60)
+        return train_here(kind, epochs, dropout_model, folder / "store", folder / f"{kind}{epochs}", minutes=60)
 
     return trained
 
 
 @pytest.fixture(scope="module")
-def killed(identity: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def killed(dropout_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store in which a DPO training was killed in its first epoch."""
     folder = tmp_path_factory.mktemp("killed")
-    kill_after(start_elsewhere("dpo", 2, identity, folder / "store", folder / "adapter"), folder / "store", 4)
+    kill_after(start_elsewhere("dpo", 2, dropout_model, folder / "store", folder / "adapter"), folder / "store", 4)
     return folder / "store"
 
 
 @pytest.fixture
-def resume(killed: Path, identity: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+def resume(
+    killed: Path, dropout_model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Callable[[], list[str]]:
     """Goes on with the killed training in a copy of its store, and returns what the log says of that."""
     shutil.copytree(killed, tmp_path / "store")
 
     def resumed() -> list[str]:
         with caplog.at_level(logging.INFO, logger="ethos.training"):
-            train_here("dpo", 2, identity, tmp_path / "store", tmp_path / "adapter")
+            train_here("dpo", 2, dropout_model, tmp_path / "store", tmp_path / "adapter")
         return [line for line in caplog.messages if "resumes" in line or "not whole" in line]
 
     return resumed
@@ -153,16 +103,21 @@ def resume(killed: Path, identity: Path, tmp_path: Path, caplog: pytest.LogCaptu
 @pytest.mark.parametrize("epochs", [1, 2])
 @pytest.mark.parametrize("kind", ["reward", "dpo", "sft", "grpo"])
 def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bytes(
-    kind: str, epochs: int, identity: Path, uninterrupted: Trained, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    kind: str,
+    epochs: int,
+    dropout_model: Path,
+    uninterrupted: Trained,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     draw = random.Random(f"{kind} {epochs}")
     third = STEPS * epochs // 3
     store = tmp_path / "store"
     for first in (1, 1 + third):
-        process = start_elsewhere(kind, epochs, identity, store, tmp_path / "adapter")
+        process = start_elsewhere(kind, epochs, dropout_model, store, tmp_path / "adapter")
         kill_after(process, store, draw.randrange(first, first + third), delay=draw.uniform(0, 0.05))
     with caplog.at_level(logging.INFO, logger="ethos.training"):
-        train_here(kind, epochs, identity, store, tmp_path / "adapter")
+        train_here(kind, epochs, dropout_model, store, tmp_path / "adapter")
     [line] = [line for line in caplog.messages if "resumes at step" in line]
     assert third < int(line.rpartition(" ")[2].partition("/")[0]) < STEPS * epochs
     assert_equal(tmp_path / "adapter", uninterrupted(kind, epochs))
@@ -221,10 +176,10 @@ def test_no_code_in_a_checkpoint_is_run(name: str, resume, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_two_that_train_the_same_at_once_do_not_disturb_each_other(
-    identity: Path, uninterrupted: Trained, tmp_path: Path
+    dropout_model: Path, uninterrupted: Trained, tmp_path: Path
 ) -> None:
     outputs = [tmp_path / "first", tmp_path / "second"]
-    processes = [start_elsewhere("dpo", 2, identity, tmp_path / "store", output) for output in outputs]
+    processes = [start_elsewhere("dpo", 2, dropout_model, tmp_path / "store", output) for output in outputs]
     assert [process.wait() for process in processes] == [0, 0]
     for output in outputs:
         assert_equal(output, uninterrupted("dpo", 2))

@@ -282,5 +282,12 @@ def down_command() -> None:
     down()
 
 
+@commands.command("check")
+def check_command() -> None:
+    """Fail where the tests of this folder would be skipped, and say why."""
+    if reason := obstacle():
+        raise click.ClickException(reason)
+
+
 if __name__ == "__main__":
     commands()

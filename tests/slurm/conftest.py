@@ -35,7 +35,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"ETHOS_SLURM_{name}", value)
 
 
-def ask_for(checkout: Checkout, **jobs: int) -> None:
+def ask_for(checkout: Checkout, **jobs: int | str) -> None:
     """Set `execution.jobs`. The tiny model stays on the CPU, since the GPUs are none."""
     fields = ", ".join(f"{name}: {value}" for name, value in jobs.items())
     checkout.edit("config/test.yaml", "threads: 1", f"device: cpu\n  jobs: {{{fields}}}\n  threads: 1")

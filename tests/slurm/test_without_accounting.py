@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,9 +47,27 @@ def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_
         assert (other.folder / QUESTIONS).read_bytes() == (finished.folder / QUESTIONS).read_bytes()
 
 
-def asked(said: str, resource: str) -> list[int]:
-    """What each attempt at the questions asked for, as Snakemake tells it."""
-    return [int(value) for value in re.findall(rf"^rule generate_questions:.*?\b{resource}=(\d+)", said, re.M | re.S)]
+@pytest.mark.slow
+def test_work_in_the_store_asks_for_no_gpu_and_what_lacks_is_tried_again_with_one(
+    finished: Checkout, tmp_path: Path
+) -> None:
+    checkout = finished.copy(tmp_path / "again")
+    ask_for(checkout, gpus=1, memory_mb=2_000, minutes=10, store_first="true")
+    adapter = checkout.folder / "results/test/tiny/poeticism/seed0/distilled/adapter_model.safetensors"
+    before = adapter.read_bytes()
+    shutil.rmtree(checkout.folder / "results")
+    shutil.rmtree(checkout.folder / "store/trainings")
+    outcome = checkout.snakemake(*ON_SLURM, str(adapter.relative_to(checkout.folder)))
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    assert adapter.read_bytes() == before
+    gpus = {rule: asked(outcome.stderr, "gpu", rule) for rule in ("generate_teacher_responses", "train_distilled")}
+    assert gpus == {"generate_teacher_responses": [0], "train_distilled": [0, 1]}
+    assert "not all of its work is in the store; it is tried again with a GPU" in outcome.stderr
+
+
+def asked(said: str, resource: str, rule: str = "generate_questions") -> list[int]:
+    """What each attempt at a rule asked for, as Snakemake tells it."""
+    return [int(value) for value in re.findall(rf"^rule {rule}:.*?\b{resource}=(\d+)", said, re.M | re.S)]
 
 
 @pytest.mark.long
