@@ -52,10 +52,10 @@ def plan(checkout: Checkout) -> Plan:
     return jobs
 
 
-def planned(checkout: Checkout) -> dict[str, set[str]]:
-    """The rules that a dry run would run, by constitution; the joins under an empty name."""
+def rules_of(jobs: Plan) -> dict[str, set[str]]:
+    """The rules of a plan by constitution; the joins under an empty name."""
     rules: dict[str, set[str]] = {}
-    for rule, constitution in plan(checkout):
+    for rule, constitution in jobs:
         rules.setdefault(constitution, set()).add(rule)
     return rules
 
@@ -142,15 +142,15 @@ def test_an_edit_of_a_constitution_rebuilds_that_constitution_and_the_report_and
 ) -> None:
     edit(copy)
     jobs = plan(copy)
-    assert planned(copy) == {"candor": ALL, "": REPORT}
+    assert rules_of(jobs) == {"candor": ALL, "": REPORT}
     assert re.search(f": {said}$", jobs["generate_questions", "candor"]), jobs
 
 
 def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report(copy: Checkout) -> None:
     copy.edit("config/test.yaml", "[poeticism, candor]", "[poeticism, candor, humor]")
-    assert planned(copy) == {"humor": ALL, "": REPORT}
+    assert rules_of(plan(copy)) == {"humor": ALL, "": REPORT}
     copy.edit("config/test.yaml", "[poeticism, candor, humor]", "[poeticism]")
-    assert planned(copy) == {"": REPORT}
+    assert rules_of(plan(copy)) == {"": REPORT}
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,16 @@ def test_an_edit_rebuilds_what_it_touches_and_the_dry_run_says_which(
     copy: Checkout, path: str, old: str, new: str, rules: set[str], said: str
 ) -> None:
     copy.edit(path, old, new)
-    assert planned(copy) == in_both(rules)
-    assert any(reason.endswith(f": {said}") for reason in plan(copy).values()), plan(copy)
+    jobs = plan(copy)
+    assert rules_of(jobs) == in_both(rules)
+    assert any(reason.endswith(f": {said}") for reason in jobs.values()), jobs
 
 
 def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> None:
     copy.edit("constitutions/candor.yaml", "cues:\n", "cues:\n  - truly\n")
-    assert planned(copy) == {"candor": MEASURING, "": REPORT}
-    assert plan(copy)["evaluate_character", "candor"].endswith(": cues changed")
+    jobs = plan(copy)
+    assert rules_of(jobs) == {"candor": MEASURING, "": REPORT}
+    assert jobs["evaluate_character", "candor"].endswith(": cues changed")
 
 
 def test_a_teachers_names_reach_the_distillation_and_no_models_folder(checkout: Checkout) -> None:
@@ -230,4 +232,4 @@ def another_judge(checkout: Checkout) -> None:
 def test_another_judge_rebuilds_from_the_rankings_on(copy: Checkout) -> None:
     another_judge(copy)
     expected = in_both(FROM_RANKINGS)
-    assert planned(copy) == expected | {"": expected[""] | {"prepare_model"}}
+    assert rules_of(plan(copy)) == expected | {"": expected[""] | {"prepare_model"}}

@@ -15,7 +15,6 @@ from ethos.work import calls_by_stage
 from tests.conftest import Checkout, results_by_content
 from tests.workflow.test_rebuild import (
     another_judge,
-    planned,
     replace,
     touch,
     with_another_question,
@@ -49,10 +48,10 @@ def cost(checkout: Checkout) -> Cost:
 
 def rebuild(checkout: Checkout) -> tuple[dict[str, set[str]], Cost]:
     """Run, and return the rules that ran by constitution, and what it cost."""
-    expected, before = planned(checkout), cost(checkout)
+    expected, before = rules_of(plan(checkout)), cost(checkout)
     outcome = checkout.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
-    assert planned(checkout) == {}
+    assert plan(checkout) == {}
     after = cost(checkout)
     return expected, Cost(after.calls - before.calls, after.trainings - before.trainings)
 
@@ -131,7 +130,7 @@ def test_without_the_store_results_stand_and_what_is_made_again_has_the_same_byt
     copy: Checkout, finished_pair: Checkout
 ) -> None:
     shutil.rmtree(copy.folder / "store")
-    assert planned(copy) == {}
+    assert plan(copy) == {}
     shutil.rmtree(copy.folder / "results")
     _, spent = rebuild(copy)
     assert_equal_results(copy, finished_pair)
