@@ -15,7 +15,9 @@ from ethos.work import calls_by_stage
 from tests.conftest import Checkout, results_by_content
 from tests.workflow.test_rebuild import (
     another_judge,
+    plan,
     replace,
+    rules_of,
     touch,
     with_another_question,
     with_another_trait,
