@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
-from ethos.execution import device, execution
+from ethos.execution import device, execution, store_folder
+from ethos.execution_settings import ApiLimits
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
 from ethos.stored_model import StoredModel
+from ethos.work import read_work
 
 log = logging.getLogger("ethos.engine")
 
@@ -37,6 +39,10 @@ def _engine_version() -> dict[str, Any]:
     return {"code": behaviour("engine", ENGINE_FILES), "libraries": libraries}
 
 
+# Of an endpoint's answers; none of our code is part of their keys, so that what was paid for stays.
+API_VERSION = 1
+
+
 class StoredEngine(StoredModel[Engine]):
     """A model that answers from the store where it can.
 
@@ -45,22 +51,17 @@ class StoredEngine(StoredModel[Engine]):
     """
 
     def __init__(self, identity: Path, *, stage: str, adapters: Sequence[Path] = ()):
-        self.folder, self.adapters = identity.parent, list(adapters)
-        facts = read_identity(identity)
-        self.dtype, self.trust_remote_code = facts["dtype"], facts["trust_remote_code"]
-        self.chat = {name: facts[name] for name in ("template_options", "thinking_tags") if name in facts}
-        super().__init__(
-            {
-                "kind": "transformers",
-                "name": facts["name"],
-                "content": facts["content"],
-                "dtype": self.dtype,
-                **self.chat,
-                "adapters": [adapter_identity(path) for path in adapters],
-                **_engine_version(),
-            },
-            stage=stage,
-        )
+        self.folder, self.adapters, self.facts = identity.parent, list(adapters), read_identity(identity)
+        self.chat = {name: self.facts[name] for name in ("template_options", "thinking_tags") if name in self.facts}
+        kept = {"name": self.facts["name"], "content": self.facts["content"], **self.chat}
+        super().__init__(kept | (self._as_endpoint() if "api" in self.facts else self._as_embedded()), stage=stage)
+
+    def _as_embedded(self) -> dict[str, Any]:
+        adapters = [adapter_identity(path) for path in self.adapters]
+        return {"kind": "transformers", "dtype": self.facts["dtype"], "adapters": adapters, **_engine_version()}
+
+    def _as_endpoint(self) -> dict[str, Any]:
+        return {"kind": "api", "version": API_VERSION}
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests."""
@@ -72,7 +73,12 @@ class StoredEngine(StoredModel[Engine]):
         """Scores in the order of the requests."""
         return self._answer("score", requests, Score, lambda answer: (0, answer.tokens))
 
+    def _where(self) -> str:
+        return "api" if "api" in self.facts else super()._where()
+
     def _load(self) -> Engine:
+        if "api" in self.facts:
+            return self._connect()
         log.info(
             f"{self.stage}: loading {self.name}" + (f" with {len(self.adapters)} adapters" if self.adapters else "")
         )
@@ -81,9 +87,19 @@ class StoredEngine(StoredModel[Engine]):
         return TransformersEngine(
             self.folder,
             adapters=self.adapters,
-            dtype=self.dtype,
+            dtype=self.facts["dtype"],
             device=device(),
             batch_size=execution().batch_size,
-            trust_remote_code=self.trust_remote_code,
+            trust_remote_code=self.facts["trust_remote_code"],
             **self.chat,
+        )
+
+    def _connect(self) -> Engine:
+        from ethos.api_engine import ApiEngine
+
+        limits = execution().api.get(self.name, ApiLimits())
+        bought = [work for work in read_work(store_folder()) if work.model == self.name and work.device == "api"]
+        spent = sum(work.prompt_tokens for work in bought), sum(work.completion_tokens for work in bought)
+        return ApiEngine(
+            self.name, **self.facts["api"], limits=limits, thinking_tags=self.facts["thinking_tags"], spent=spent
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ethos.arms import ARMS
+from ethos.execution_settings import Execution, Jobs
 from ethos.prompts import prompt_lines
 from ethos.resources import ARMS as MOST_ARMS
 from ethos.resources import (
@@ -16,7 +17,7 @@ from ethos.resources import (
     tried_without_gpu,
     weights_mb,
 )
-from ethos.settings import Execution, Jobs, Settings
+from ethos.settings import Settings
 
 JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
 PUBLISHED = Settings(
