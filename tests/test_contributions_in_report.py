@@ -9,7 +9,8 @@ import pytest
 from ethos.contribution_figures import contributions_figure
 from ethos.contributions import contribution, ranked_traits
 from ethos.run_results import read_cells
-from tests.fake_results import TRAITS, build_run, fake_settings, write_report
+from tests.fake_metrics import TRAITS
+from tests.fake_results import build_run, fake_settings, write_report
 
 SETTINGS = fake_settings(
     constitutions=["poeticism", "humor"], contributions={"constitution": "poeticism", "arm": "distilled"}, seeds=[0, 1]

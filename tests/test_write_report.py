@@ -16,7 +16,8 @@ from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
-from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
+from tests.fake_metrics import TRAITS, WORDS
+from tests.fake_results import HOSTILE, build_run, fake_settings, write_report
 
 
 @pytest.fixture(scope="module")
