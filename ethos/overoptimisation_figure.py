@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend
+from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend, tag
 from ethos.overoptimisation import PROXY, by_step
 from ethos.run_results import CellResults
 
@@ -25,11 +25,13 @@ def overoptimisation_figure(cell: CellResults) -> str:
         for marker, seed in zip(marks(cell.seeds), cell.seeds, strict=True):
             rows = [(step, found[metric]) for step, found in by_step(seed.metrics).items() if metric in found]
             places, values = [0, *(step for step, _ in rows)], [base, *(scale(row["value"]) for _, row in rows)]
-            axis.plot(places, values, color=COLOURS["aligned"], linewidth=1.5, marker=marker, markersize=5)
+            drawn = axis.plot(places, values, color=COLOURS["aligned"], linewidth=1.5, marker=marker, markersize=5)
             for step, row in rows:
                 if row["ci_low"] is not None and row["ci_high"] is not None:
                     bounds = [scale(row["ci_low"]), scale(row["ci_high"])]
-                    axis.plot([step, step], bounds, color=COLOURS["aligned"], linewidth=2.2, alpha=0.6)
+                    drawn += axis.plot([step, step], bounds, color=COLOURS["aligned"], linewidth=2.2, alpha=0.6)
+            for artist in drawn:
+                tag(artist, seed=seed.seed)
         axis.set_title(title)
         axis.set_ylabel(label)
         axis.set_xlabel("step")

@@ -246,8 +246,8 @@ snapshots = [
 
 
 def report_templates(wildcards):
-    """The page of the report and its sections."""
-    return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+    """The page of the report, its sections, its style and its script."""
+    return sorted(str(path) for ending in ("jinja", "css", "js") for path in Path("report").rglob(f"*.{ending}"))
 
 
 def archived_sources(wildcards):
