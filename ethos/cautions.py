@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ethos.run_results import CellResults, find, pick
+from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, spell_interval
 
@@ -113,6 +113,22 @@ def _seeds_disagree(cell: CellResults, settings: Settings) -> str:
     return "; ".join(split)
 
 
+def _narrow_over_seeds(cell: CellResults, settings: Settings) -> str:
+    """The arms whose interval over seeds is narrower than what each seed has over prompts."""
+    narrow = []
+    for arm in JUDGED_ARMS:
+        mean = _width(cell.over_seeds, arm)
+        own = [width for seed in cell.seeds if (width := _width(seed.metrics, arm)) is not None]
+        if mean is not None and own and mean < min(own):
+            narrow.append(f"{arm} {mean:.3f} wide, {min(own):.3f} or more over prompts")
+    return "; ".join(narrow)
+
+
+def _width(metrics: Sequence[Row], arm: str) -> float | None:
+    row = find(metrics, "likelihood_ratio", arm, "base")
+    return None if row is None or row["ci_low"] is None else row["ci_high"] - row["ci_low"]
+
+
 def _no_cues(cell: CellResults, settings: Settings) -> str:
     return "" if pick(cell.metrics, metric="cue_rate") else "no cue words in the constitution"
 
@@ -179,6 +195,11 @@ _OF_CELLS: tuple[tuple[str, str, Callable[[CellResults, Settings], str]], ...] =
         "The seeds disagree",
         "Some trainings came out above base and some below; the mean over seeds stands for none of them.",
         _seeds_disagree,
+    ),
+    (
+        "Intervals over seeds are narrower than over prompts",
+        "The trainings agree on these questions, which says nothing of others: look at each seed’s own intervals too.",
+        _narrow_over_seeds,
     ),
     (
         "Few held-out questions",

@@ -168,4 +168,4 @@ def seed_legend(figure, seeds: Sequence[SeedResults], *, mean: bool = False) -> 
         named = [(_MEAN, f"mean of {len(seeds)} seeds")] if mean else []
         named += [(mark, f"seed {seed.seed}") for mark, seed in zip(marks(seeds), seeds, strict=True)]
         handles = [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in named]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(seeds), 6))
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(named), 6))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend, tag
 from ethos.overoptimisation import PROXY, by_step
-from ethos.run_results import CellResults
+from ethos.run_results import CellResults, Row, pick
 
 _PANELS: tuple[tuple[str, str, str, float, Callable[[float], float]], ...] = (
     (PROXY, "Optimised: reward", "− base, logits", 0, float),
@@ -15,6 +15,16 @@ _PANELS: tuple[tuple[str, str, str, float, Callable[[float], float]], ...] = (
     ("cue_rate", "Cue words", "− base, per hundred words", 0, float),
     ("log_perplexity", "Perplexity", "times base’s", 1, math.exp),
 )
+
+
+def overoptimisation_rows(cell: CellResults) -> list[Row]:
+    """What the figure shows, of each seed; perplexity as a difference of logarithms."""
+    metrics = [metric for metric, *_ in _PANELS]
+    return [
+        row
+        for seed in cell.seeds
+        for row in pick(seed.metrics, evaluation="overoptimisation", reference="base", metric=metrics)
+    ]
 
 
 def overoptimisation_figure(cell: CellResults) -> str:

@@ -15,7 +15,7 @@ from ethos.figures import (
     top_movers,
     traits_figure,
 )
-from ethos.overoptimisation_figure import overoptimisation_figure
+from ethos.overoptimisation_figure import overoptimisation_figure, overoptimisation_rows
 from ethos.preference_model_figures import accuracy_figure, calibration_figure, calibration_rows
 from ethos.report_values import arms_of, contributions_in
 from ethos.run_results import CellResults, pick
@@ -49,7 +49,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
         figures[f"overoptimisation-{name}"] = (
             overoptimisation_figure(cell),
             f"Reward and independent measures by step of the alignment, {about}; metrics.csv holds the numbers",
-            [row for seed in cell.seeds for row in pick(seed.metrics, evaluation="overoptimisation", reference="base")],
+            overoptimisation_rows(cell),
         )
         figures[f"curves-{name}"] = curves_figure(cell), f"Training curves, {about}", curves_rows(cell)
         figures[f"accuracy-{name}"] = (

@@ -68,8 +68,8 @@ class CellResults:
 
     @property
     def all_metrics(self) -> list[Row]:
-        """Every row there is: of each seed, and over them."""
-        return [*(row for seed in self.seeds for row in seed.metrics), *self.over_seeds]
+        """Every row there is: over the seeds, and of each."""
+        return [*self.over_seeds, *(row for seed in self.seeds for row in seed.metrics)]
 
     @property
     def cut_off(self) -> Counter[str]:

@@ -27,13 +27,13 @@
     document.getElementById("filters-status").textContent = hidden ? `${hidden} of ${boxes.length} hidden` : "all shown";
   }
 
-  const text = (value) => (value === null ? "" : String(value));
-  const spelt = (row, name) => (name === "seed" && row[place.seed] === null ? "mean" : text(row[place[name]]));
+  // Of all seeds the mean; a level is compared with none.
+  const spelt = (row, name) => String(row[place[name]] ?? { seed: "mean", reference: "none" }[name] ?? "–");
 
   function fillChoices() {
     for (const select of rowsForm.querySelectorAll("select")) {
       const values = [...new Set(rows.map((row) => spelt(row, select.name)))].sort();
-      for (const value of values) select.add(new Option(value === "" ? "none: a level" : value.replaceAll("_", " "), `=${value}`));
+      for (const value of values) select.add(new Option(value.replaceAll("_", " "), value));
     }
   }
 
@@ -41,7 +41,7 @@
     const wanted = [...rowsForm.querySelectorAll("select")].filter((select) => select.value);
     const found = rows.filter(
       (row) =>
-        wanted.every((select) => `=${spelt(row, select.name)}` === select.value) &&
+        wanted.every((select) => spelt(row, select.name) === select.value) &&
         dimensions.every((name) => !off[name].has(spelt(row, name))),
     );
     const body = document.getElementById("results-rows");

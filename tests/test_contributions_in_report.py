@@ -92,12 +92,10 @@ def test_what_cannot_be_seen_is_said(page):
 
 
 def test_every_trait_is_shown_in_every_arm_the_weakest_first(cell, page):
-    seed = cell.seeds[0]
-
     def gain(trait: str) -> float:
         return sum(
             row["value"]
-            for row in seed.metrics
+            for row in cell.metrics
             if (row["metric"], row["reference"], row["slice"]) == ("likelihood_ratio", "base", trait)
             and row["evaluation"] == "character"
             and row["arm"] in ("persona", "aligned")
