@@ -10,7 +10,7 @@ from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, spell_interval
 
-# From where on a share is told. Below 30 questions a 95 % interval holds the truth in 92 of 100 cases rather than in 95
+# From where on a share is told. Below 30 questions a 95 % interval holds the truth in 92 to 94 of 100 cases
 # (simulated; tests/test_coverage.py).
 FEW_QUESTIONS, FEW_SEEDS = 30, 5
 _ORDER_DEPENDENT, _UNPARSED, _DROPPED, _CUT_OFF, _EMPTY = 0.25, 0.1, 0.5, 0.25, 0.05

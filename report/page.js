@@ -89,7 +89,8 @@
     }
     for (const select of rowsForm.querySelectorAll("select")) if (select.value) chosen.set(`table.${select.name}`, select.value);
     const [anchor] = location.hash.slice(1).split("?");
-    history.replaceState(null, "", `${location.href.split("#")[0]}#${anchor}${chosen.toString() && `?${chosen}`}`);
+    const query = String(chosen).replaceAll("%2C", ",");
+    history.replaceState(null, "", `${location.href.split("#")[0]}#${anchor}${query && `?${query}`}`);
   }
 
   function show() {
@@ -109,6 +110,7 @@
     part.addEventListener("submit", (event) => event.preventDefault());
   }
   document.getElementById("results-table").hidden = false;
+  document.getElementById("results-unsearched").hidden = true;
   document.getElementById("filters-reset").addEventListener("click", () => {
     for (const box of boxes) box.checked = true;
     choose();

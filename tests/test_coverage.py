@@ -17,7 +17,7 @@ DRAWS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", DRAWS)
 def test_a_bootstrap_interval_over_30_questions_holds_the_mean_in_92_to_98_of_100_cases(shape):
-    """It is a little too narrow (0.926 and 0.932): the report says so."""
+    """It is a little too narrow (0.926 and 0.938): the report says so."""
     draw, runs = np.random.default_rng(0), 4000
     found = [
         mean_with_interval(DRAWS[shape](draw, 30), confidence=0.95, resamples=999, seed=run) for run in range(runs)
