@@ -247,7 +247,8 @@ snapshots = [
 
 def report_templates(wildcards):
     """The page of the report, its sections, its style and its script."""
-    return sorted(str(path) for ending in ("jinja", "css", "js") for path in Path("report").rglob(f"*.{ending}"))
+    page = (".jinja", ".css", ".js")
+    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
 
 
 def archived_sources(wildcards):
