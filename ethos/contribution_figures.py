@@ -64,9 +64,8 @@ def ranking_figure(cell: CellResults, arm: str) -> str:
     for axis, (metric, title, label) in zip(axes[0], panels, strict=True):
         for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
             rows = [contribution(seed, arm, trait, metric=metric) for trait in traits]
-            draw_points(
-                axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker
-            )
+            places = [place + offset for place in range(len(traits))]
+            draw_points(axis, rows, places, [COLOURS[arm]] * len(traits), marker, seed=seed.seed)
         axis.set_title(title)
         zero_line(axis, label)
     axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ethos.run_results import SeedResults
+from ethos.run_results import CellResults, SeedResults
 
 Row = Mapping[str, Any]
 
@@ -19,9 +19,20 @@ COLOURS = {
     "base": "#8a8f98", "prompted": "#e69f00", "distilled": "#56b4e9", "persona": "#2f83c5", "aligned": "#d55e00",
     "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
 }  # fmt: skip
+_ARM_OF = {colour: arm for arm, colour in COLOURS.items()}
 _MARKERS = "osD^vP"  # one a seed
+_MEAN = "X"  # of all seeds
 # Colours that a page may replace to follow the reader's light or dark mode.
 INK, FAINT = "#20242a", "#d5d9de"
+
+
+class Figure(NamedTuple):
+    """A figure of the report. about: what a reader who cannot see it is told. rows: what it shows, for a table beside it;
+    all of the same columns."""
+
+    svg: str
+    about: str
+    rows: Sequence[Row] = ()
 
 
 def new_figure(columns: int, width: float, height: float, rows: int = 1, **options):
@@ -52,7 +63,20 @@ def as_svg(figure, title: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     plt.close(figure)
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return _TAG.sub(_as_attributes, text[text.index("<svg") :])
+
+
+_TAG = re.compile(r'id="shows:([a-z0-9_-]*):(\d*)"')
+
+
+def tag(artist, *, arm: str | None = None, seed: int | None = None) -> None:
+    """Say which arm or seed an artist shows (`data-arm` and `data-seed` in the SVG), so that a page can hide it with them."""
+    artist.set_gid(f"shows:{arm or ''}:{'' if seed is None else seed}")
+
+
+def _as_attributes(match: re.Match[str]) -> str:
+    named = zip(("data-arm", "data-seed"), match.groups(), strict=True)
+    return " ".join(f'{name}="{value}"' for name, value in named if value)
 
 
 def for_page(svg: str, name: str, title: str) -> str:
@@ -72,25 +96,52 @@ def for_page(svg: str, name: str, title: str) -> str:
 
 
 def draw_points(
-    axis, rows: Sequence[Row | None], places: Sequence[float], colours: Sequence[str], marker: str = "o"
+    axis,
+    rows: Sequence[Row | None],
+    places: Sequence[float],
+    colours: Sequence[str],
+    marker: str = "o",
+    *,
+    seed: int | None = None,
+    light: bool = False,
 ) -> None:
-    """Points with intervals, lying down; a row that is None leaves its place empty."""
+    """Points with intervals, lying down; a row that is None leaves its place empty. seed: whose they are, if one's alone.
+
+    light: as what stands behind something else.
+    """
     for row, place, colour in zip(rows, places, colours, strict=True):
         if row is None or row["value"] is None:
             continue
+        drawn = []
         if row["ci_low"] is not None and row["ci_high"] is not None:
-            axis.plot(
-                [row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=2.2, solid_capstyle="round"
+            width, alpha = (1.2, 0.5) if light else (2.2, 1)
+            bounds = [row["ci_low"], row["ci_high"]]
+            drawn += axis.plot(
+                bounds, [place, place], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round"
             )
-        axis.plot(
-            [row["value"]],
-            [place],
-            marker=marker,
-            markersize=6.5,
-            color=colour,
-            markeredgecolor="white",
-            markeredgewidth=0.8,
-        )
+        size = 4 if light else 6.5
+        look = {"marker": marker, "markersize": size, "markeredgecolor": "white", "markeredgewidth": size / 8}
+        drawn += axis.plot([row["value"]], [place], color=colour, **look)
+        for artist in drawn:
+            tag(artist, arm=_ARM_OF.get(colour), seed=seed)
+
+
+def draw_seeds(
+    axis, cell: CellResults, rows_of: Callable[[Sequence[Row]], Sequence[Row | None]], colours: Sequence[str]
+) -> None:
+    """A line a point (`draw_points`) for every row; with several seeds their mean, and each of them lighter beneath.
+
+    rows_of: what of some rows of tables.METRICS is shown, one a line.
+    """
+    lines = range(len(colours))
+    if len(cell.seeds) == 1:
+        draw_points(axis, rows_of(cell.metrics), lines, colours, marks(cell.seeds)[0], seed=cell.seeds[0].seed)
+        return
+    mean, *offsets = spread(1 + len(cell.seeds))
+    draw_points(axis, rows_of(cell.over_seeds), [line + mean for line in lines], colours, _MEAN)
+    for offset, marker, seed in zip(offsets, marks(cell.seeds), cell.seeds, strict=True):
+        places = [line + offset for line in lines]
+        draw_points(axis, rows_of(seed.metrics), places, colours, marker, seed=seed.seed, light=True)
 
 
 def zero_line(axis, label: str = "") -> None:
@@ -109,12 +160,12 @@ def marks(seeds: Sequence[SeedResults]) -> list[str]:
     return [_MARKERS[number % len(_MARKERS)] for number in range(len(seeds))]
 
 
-def seed_legend(figure, seeds: Sequence[SeedResults]) -> None:
+def seed_legend(figure, seeds: Sequence[SeedResults], *, mean: bool = False) -> None:
+    """What each marker is, where there are several seeds. mean: one for all of them stands before."""
     from matplotlib.lines import Line2D
 
     if len(seeds) > 1:
-        handles = [
-            Line2D([], [], color=INK, marker=mark, linestyle="none", label=f"seed {seed.seed}")
-            for mark, seed in zip(marks(seeds), seeds, strict=True)
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(seeds), 6))
+        named = [(_MEAN, f"mean of {len(seeds)} seeds")] if mean else []
+        named += [(mark, f"seed {seed.seed}") for mark, seed in zip(marks(seeds), seeds, strict=True)]
+        handles = [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in named]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(named), 6))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -132,8 +134,8 @@ def environment() -> Environment:
 
 
 def render_page(values: Mapping[str, Any]) -> str:
-    """The whole page, with its style inside."""
-    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
-    return (
-        environment().get_template("index.html.jinja").render(style=style, measures=MEASURES, **values).lstrip() + "\n"
-    )
+    """The whole page, with its style and its script inside; no other script runs, since the page names this one's hash."""
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}", "measures": MEASURES}
+    return environment().get_template("index.html.jinja").render(**own, **values).lstrip() + "\n"

@@ -1,10 +1,10 @@
-"""What a run left in its results folder and its benchmarks, read for the report; nothing is computed here but counts."""
+"""What a run left in its results folder and its benchmarks, read for the report; computed are counts and means over seeds."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 from ethos.errors import BadInput
 from ethos.evaluations import evaluations_of
 from ethos.files import read_json
+from ethos.over_seeds import over_seeds
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
 
@@ -41,7 +42,8 @@ class SeedResults:
 class CellResults:
     """One student with one constitution. questions, responses, teacher_responses, scores and pairs: rows of
     tables.QUESTIONS, RESPONSES, RESPONSES, RANKINGS and PAIRS. rankers: how far other rankers agree with the run's, None
-    if none was asked. The other fields are counts.
+    if none was asked. over_seeds: rows of tables.METRICS, means over the seeds, with `seed` None; none where there is one
+    seed. The other fields are counts.
     """
 
     student: str
@@ -57,6 +59,17 @@ class CellResults:
     scores: list[Row]
     pairs: list[Row]
     seeds: list[SeedResults]
+    over_seeds: list[Row] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> list[Row]:
+        """What the headline is about: the means over seeds, or all there is of a single one."""
+        return self.over_seeds or self.seeds[0].metrics
+
+    @property
+    def all_metrics(self) -> list[Row]:
+        """Every row there is: over the seeds, and of each."""
+        return [*self.over_seeds, *(row for seed in self.seeds for row in seed.metrics)]
 
     @property
     def cut_off(self) -> Counter[str]:
@@ -83,6 +96,8 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
 
 def _read_cell(results: Path, student: str, constitution: str, settings: Settings) -> CellResults:
     folder = results / student / constitution
+    evaluations = evaluations_of(settings, constitution)
+    seeds = [_read_seed(folder / f"seed{seed}", seed, evaluations) for seed in settings.seeds]
     return CellResults(
         student,
         constitution,
@@ -96,7 +111,8 @@ def _read_cell(results: Path, student: str, constitution: str, settings: Setting
         _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
         _rows(folder / "rankings.parquet", RANKINGS),
         _rows(folder / "pairs.parquet", PAIRS),
-        [_read_seed(folder / f"seed{seed}", seed, evaluations_of(settings, constitution)) for seed in settings.seeds],
+        seeds,
+        over_seeds([row for seed in seeds for row in seed.metrics], settings.evaluation.confidence),
     )
 
 
@@ -143,3 +159,9 @@ def find(
     """The one row of tables.METRICS at this place; None if the run has none. part: the slice."""
     place = {"evaluation": evaluation, "metric": metric, "arm": arm, "reference": reference, "slice": part}
     return next((row for row in metrics if all(row[name] == value for name, value in place.items())), None)
+
+
+def pick(metrics: Iterable[Row], **places: Any) -> list[Row]:
+    """The rows of tables.METRICS whose columns have these values; a tuple or list names several that are wanted."""
+    wanted = {name: value if isinstance(value, tuple | list) else (value,) for name, value in places.items()}
+    return [row for row in metrics if all(row[name] in values for name, values in wanted.items())]

@@ -52,6 +52,24 @@ def mean_with_interval(values: Sequence[float], *, confidence: float, resamples:
     return Estimate(mean, low, high, sample.size, "BCa bootstrap")
 
 
+def t_interval(values: Sequence[float], *, confidence: float) -> Estimate:
+    """The mean of independent values and Student's t-interval (Student 1908, doi:10.1093/biomet/6.1.1).
+
+    For a handful of values, as the results of several seeds: a bootstrap of so few is far too narrow. Raises ValueError
+    without values.
+    """
+    from scipy import special
+
+    sample = np.asarray(values, dtype=float)
+    if sample.size == 0:
+        raise ValueError("no values")
+    mean = float(sample.mean())
+    if sample.size < 2:
+        return Estimate(mean, None, None, 1, "none")
+    reach = special.stdtrit(sample.size - 1, (1 + confidence) / 2) * sample.std(ddof=1) / math.sqrt(sample.size)
+    return Estimate(mean, mean - float(reach), mean + float(reach), sample.size, "t over seeds")
+
+
 def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
     """Two-sided p-value of a mean paired difference: how often one at least as large comes of random signs.
 

@@ -82,7 +82,8 @@ MATCHES = _schema(
     arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
 )
 
-# One row a result of an evaluation. reference: the arm compared with, null for a level.
+# One row a result of an evaluation. reference: the arm compared with, null for a level. The report's metrics.csv has rows
+# over all seeds beside them, of the same columns, without a seed.
 METRICS = _schema(
     run="text", student="text", constitution="text", seed="int", arm="text", reference="text?", evaluation="text",
     metric="text", slice="text", value="float?", ci_low="float?", ci_high="float?", interval="text", n="int",

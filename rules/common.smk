@@ -246,8 +246,9 @@ snapshots = [
 
 
 def report_templates(wildcards):
-    """The page of the report and its sections."""
-    return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+    """The page of the report, its sections, its style and its script."""
+    page = (".jinja", ".css", ".js")
+    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
 
 
 def archived_sources(wildcards):

@@ -36,7 +36,6 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
         ),
         templates=report_templates,
-        style="report/style.css",
     output:
         page=report(
             "results/{run}/report/index.html",

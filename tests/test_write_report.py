@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,11 +15,13 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.files import write_json
+from ethos.metric_rows import MOST_ROWS, json_for_page, rows_for_page
 from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
-from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
+from tests.fake_metrics import TRAITS, WORDS
+from tests.fake_results import HOSTILE, build_run, fake_settings, write_report
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +127,31 @@ def test_a_failed_verdict_is_shown_as_failed(page):
 
 def test_a_hostile_response_stays_text(page):
     elements = Elements(page)
-    assert {tag for tag, _ in elements.tags}.isdisjoint({"script", "img", "iframe", "object"})
+    assert {tag for tag, _ in elements.tags}.isdisjoint({"img", "iframe", "object"})
     assert not [name for _, attributes in elements.tags for name in attributes if name.startswith("on")]
     assert elements.text.count(HOSTILE) == 3  # one answer of aligned in each example
+
+
+def test_the_only_script_that_runs_is_the_page_s_own(page):
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+    assert [attributes for attributes, _ in scripts] == [' type="application/json" id="results-data"', ""]
+    digest = base64.b64encode(hashlib.sha256(scripts[1][1].encode()).digest()).decode()
+    (policy,) = (found["content"] for tag, found in Elements(page).tags if "http-equiv" in found)
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
+
+
+def test_what_is_only_data_cannot_end_its_script_element():
+    row = dict.fromkeys(METRICS.names) | {"metric": "</script><script>alert(1)</script>", "value": math.nan}
+    text = json_for_page([row])
+    found = json.loads(text)
+    assert "<" not in text
+    assert dict(zip(found["columns"], found["rows"][0], strict=True))["metric"] == row["metric"]
+
+
+def test_a_large_run_s_page_carries_the_rows_over_everything_alone():
+    rows = [{"slice": "all" if number % 10 == 0 else f"word {number}"} for number in range(MOST_ROWS + 1)]
+    assert rows_for_page(rows[:-1]) == rows[:-1]
+    assert rows_for_page(rows) == rows[::10]
 
 
 def test_nothing_comes_from_outside(page):
@@ -134,7 +161,8 @@ def test_nothing_comes_from_outside(page):
         for name, value in attributes.items()
         if name in ("src", "href", "xlink:href", "srcset", "action")
     ]
-    assert links and all(link.startswith(("#", "data:")) for link in links)
+    beside = ("tables/", "metrics.csv", "questions.csv")
+    assert links and all(link.startswith(("#", "data:", *beside)) for link in links)
     assert not re.search(r"@import|url\((?!#)", page)
 
 
@@ -229,9 +257,11 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     ids = {attributes.get("id") for _, attributes in Elements(page).tags}
     assert {"poeticism-small", "poeticism-large", "humor-small", "humor-large"} <= ids
     assert page.index('id="poeticism-small"') < page.index('id="humor-small"')
-    assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
+    assert (
+        page.count('<section class="verdict-card"') == 2 * 2 * (1 + 3) * 2
+    )  # constitutions, students, seeds and mean, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
-    assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
+    assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * (1 + 3) * (
         7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9 + 16
     )
 

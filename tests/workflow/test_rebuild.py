@@ -184,6 +184,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
         ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
         ("ethos/verdicts.py", "def signed(", "LIMIT = 1\n\n\ndef signed(", set(), "code: ethos/verdicts.py"),
+        ("report/page.js", "most = 200", "most = 100", set(), "report/page.js"),
         ("scripts/rank_responses.py", "1 + sum(", "sum(", FROM_RANKINGS, "code: scripts/rank_responses.py"),
         ("ethos/settings.py", '    examples: int = Field(6,', '    figures: int = Field(3)\n    examples: int = Field(6,', set(), "report.figures: 3, not asked for before"),
     ],
