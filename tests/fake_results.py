@@ -11,7 +11,18 @@ from click.testing import CliRunner
 from ethos.arms import ARMS
 from ethos.files import write_json
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
+from ethos.tables import (
+    EXAMPLES,
+    METRICS,
+    PAIRS,
+    QUESTIONS,
+    RANKINGS,
+    RESPONSES,
+    SAMPLES,
+    STEERING_GRID,
+    table_from,
+    write_table,
+)
 from scripts.write_report import main
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
@@ -19,7 +30,7 @@ HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.titl
 # Mean difference from base by arm: likelihood ratio, cue rate, log-perplexity, repetition. aligned is broken text.
 EFFECTS = {
     "prompted": (0.21, 0.55, 0.35, 0.004), "distilled": (0.17, 0.48, 0.42, 0.006), "persona": (0.19, 0.51, 0.47, 0.011),
-    "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
+    "steered": (0.14, 0.37, 0.58, 0.013), "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
 }  # fmt: skip
 LEVELS = {
     "likelihood_ratio": 0.031,
@@ -58,6 +69,24 @@ PREFERENCE_MODEL = {
     ],
     "lengths": [{"length": 20.0 * place, "reward": 0.1 * place, "n": 19} for place in range(-2, 3)],
 }
+# Two layers and two strengths: the stronger is not fluent behind either, and behind the second it says nothing at all.
+STEERING = [
+    {
+        "layer": layer,
+        "strength": strength,
+        "likelihood_ratio": ratio,
+        "log_perplexity": surprise,
+        "repetition": repeated,
+    }
+    | {"n": n, "fluent": fluent, "chosen": (layer, strength) == (18, 1.0)}
+    for layer, strength, ratio, surprise, repeated, n, fluent in (
+        (0, 0.0, -0.203, 1.62, 0.002, 12, True),
+        (12, 1.0, -0.117, 1.66, 0.001, 12, True),
+        (12, 2.0, 0.208, 2.87, 0.031, 12, False),
+        (18, 1.0, 0.014, 1.93, 0.004, 12, True),
+        (18, 2.0, None, None, None, 0, False),
+    )
+]
 RANKERS = {
     "method": "likelihood_ratio",
     "questions": 12,
@@ -299,6 +328,7 @@ def _build_cell(
         write_json(home / "distilled" / "pairs.json", {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2})
         for number, training in ((53, "aligned"), (51, "shuffled")):
             write_table(home / training / "examples.parquet", table_from([pair] * number, EXAMPLES))
+        write_table(home / "steered" / "grid.parquet", table_from(STEERING, STEERING_GRID))
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )
