@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from ethos.activations import add_steering, decoder_layers, response_activations
+from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Sampling, Score, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.files import sha256_of_file, write_json
-from ethos.loading import load_model
+from ethos.loading import load_model, load_tokenizer
 from ethos.models import content_identity
 from ethos.stage_settings import Steering
 from ethos.steering import SteeringVector, read_steering_vector
 from ethos.stored_engine import StoredEngine
 from ethos.transformers_engine import TransformersEngine, render
-from scripts.find_steering_vector import candidates, choose, draw_contrasts
+from scripts.find_steering_vector import Contrast, candidates, choose, draw_contrasts, find_directions
 
 HIDDEN, LAYERS = 64, 2  # of the tiny model
 SAMPLING = Sampling(max_new_tokens=24, repetition_penalty=1.0)
@@ -154,6 +158,59 @@ def test_activations_are_the_mean_over_the_responses_tokens_behind_each_layer(ti
     # The last of transformers' states is behind the final norm, which does not commute with the mean.
     alone = response_activations(model, [*prompt, *response[:2]], response[2:])
     assert torch.allclose(model.model.norm(alone[1].float()), states[2][0, -1], atol=1e-5)
+
+
+MOON = " moon"
+
+
+def planted(tiny_model: Path, folder: Path) -> tuple[Path, np.ndarray]:
+    """The tiny model with one direction that decides one word, and that direction: reading or writing it moves along it."""
+    model, tokenizer = load_model(tiny_model, torch.float32), load_tokenizer(tiny_model)
+    [token] = tokenizer(MOON).input_ids
+    direction = torch.nn.functional.normalize(torch.randn(HIDDEN, generator=torch.Generator().manual_seed(0)), dim=0)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[token] = 6 * direction  # tied: the word is read and written by it
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
+    write_json(folder / "identity.json", {**content_identity(folder), **facts})
+    return folder / "identity.json", direction.numpy()
+
+
+@pytest.mark.slow
+def test_a_planted_direction_is_found_and_steers_to_its_word_and_one_that_is_not_there_is_not(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store"), "device": "cpu"}))
+    student, direction = planted(tiny_model, tmp_path / "planted")
+    trait = {"id": "calm", "text": "I answer in poetic language.", "questions": ["Why?"]}
+    constitution = Constitution.model_validate({"name": "calm", "description": "Calm.", "traits": [trait]})
+
+    def found(told: str, name: str) -> tuple[float, float]:
+        """Cosine with the planted direction behind the first layer, and what steering by it adds to the word, in nats."""
+        said = {"in_character": told, "plain": "A friend can check the list."}
+        contrasts = [
+            Contrast(*(response(number, author, response=text) for author, text in said.items())) for number in range(4)
+        ]
+        path = tmp_path / name / "directions.safetensors"
+        find_directions(student, contrasts, constitution, "trait", path)
+        first = load_file(path)["directions"][0]
+        request = [ScoreRequest(chat(user="Why?"), MOON)]
+        base, steered = (
+            ask(TransformersEngine(student.parent, dtype="float32", steering=steering), "score", request)[0].mean
+            for steering in (None, SteeringVector(1, 4.0, first))
+        )
+        return float(first @ direction / np.linalg.norm(first)), steered - base
+
+    cosine, gain = found("A moon can moon the moon.", "there")
+    assert cosine > 0.8 and gain > 2
+    cosine, gain = found("A friend can keep the room.", "not_there")
+    assert abs(cosine) < 0.4 and gain < 1
+    before = (tmp_path / "there/directions.safetensors").read_bytes()
+    (tmp_path / "there/directions.safetensors").unlink()
+    shutil.rmtree(tmp_path / "store")
+    found("A moon can moon the moon.", "there")
+    assert (tmp_path / "there/directions.safetensors").read_bytes() == before
 
 
 # The grid
