@@ -15,10 +15,12 @@ from ethos.steering import SteeringVector
 
 
 def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The layers of a causal language model, in order."""
+    """The layers of a causal language model, in order. Raises BadInput for a model that is built otherwise."""
     count = model.config.get_text_config().num_hidden_layers
-    stacks = (part for part in model.get_decoder().modules() if isinstance(part, nn.ModuleList) and len(part) == count)
-    return next(stacks)
+    for part in model.get_decoder().modules():
+        if isinstance(part, nn.ModuleList) and len(part) == count:
+            return part
+    raise BadInput(f"{type(model).__name__} has no list of {count} layers, so it can't be steered; use another model")
 
 
 def add_steering(model: PreTrainedModel, vector: SteeringVector) -> RemovableHandle:

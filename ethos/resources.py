@@ -57,7 +57,7 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     if rule == "find_steering_vector":
         steering = settings.steering
         settings_tried = 1 + len(steering.layers) * len(steering.strengths)  # base too
-        # Each response is read twice more to be scored, and two responses a question for the directions.
+        # Each response is written, and read twice to be scored; for the directions, two are read a question.
         read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
         return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens
