@@ -97,6 +97,7 @@ COLUMNS = {
     "conversation_id": "The conversation.",
     "kind": "`reflection` or `interaction`.",
     "messages": "Turns with `role` and `content`; the last one is the assistant's.",
+    "direction": "What was added: `none` (base), `character`, or `random`, the control.",
     "layer": "Behind which layer the vector is added, 1 for the first; 0 is base, which has none.",
     "strength": "What the direction is multiplied by.",
     "likelihood_ratio": "Mean over the questions, in nats per token.",

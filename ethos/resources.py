@@ -56,7 +56,7 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
         return ARMS * matches * preferences.sampling.max_new_tokens
     if rule == "find_steering_vector":
         steering = settings.steering
-        settings_tried = 1 + len(steering.layers) * len(steering.strengths)  # base too
+        settings_tried = 2 + len(steering.layers) * len(steering.strengths)  # base and the control too
         # Each response is written, and read twice to be scored; for the directions, two are read a question.
         read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
         return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -148,37 +149,47 @@ def measure_grid(
     samples = sample_arm("base", base, asked, constitution, sampling, scope, seed)
     for vector in grid:
         engine = StoredEngine(student, stage="find_steering_vector", steering=vector)
-        samples += sample_arm(_name(vector), engine, asked, constitution, sampling, scope, seed)
+        samples += sample_arm(vector.identity, engine, asked, constitution, sampling, scope, seed)
         engine.close()
     means = question_means(measure_samples(samples, constitution, base, [None] * len(samples), scope))
     base.close()
 
-    def row(name: str, layer: int, strength: float) -> dict[str, Any]:
+    def row(name: str, direction: str, layer: int, strength: float) -> dict[str, Any]:
         values = {metric: list(means.get((name, metric), {}).values()) for metric in _SHOWN}
         found = {metric: math.fsum(own) / len(own) if own else None for metric, own in values.items()}
-        return {"layer": layer, "strength": strength, **found, "n": len(values["log_perplexity"])}
+        return {
+            "direction": direction,
+            "layer": layer,
+            "strength": strength,
+            **found,
+            "n": len(values["log_perplexity"]),
+        }
 
-    return [row("base", 0, 0.0), *(row(_name(vector), vector.layer, vector.strength) for vector in grid)]
+    steered = (row(vector.identity, "character", vector.layer, vector.strength) for vector in grid)
+    return [row("base", "none", 0, 0.0), *steered]
 
 
-def _name(vector: SteeringVector) -> str:
-    return f"layer {vector.layer}, strength {vector.strength:g}"
+def at_random(vector: SteeringVector, seed: int) -> SteeringVector:
+    """The control: a random direction of the same length, behind the same layer and as strong."""
+    drawn = np.random.default_rng(derive_seed(seed, "random direction")).normal(size=vector.direction.shape)
+    scaled = drawn * (np.linalg.norm(vector.direction) / np.linalg.norm(drawn))
+    return replace(vector, direction=scaled.astype(np.float32))
+
+
+def is_fluent(row: Row, base: Row, settings: Steering) -> bool:
+    """Mean log-perplexity and repetition within the margins of base, and no fewer questions answered than by base."""
+    surprise = _rise(row, base, "log_perplexity") <= math.log(settings.max_perplexity_ratio)
+    return surprise and _rise(row, base, "repetition") <= settings.max_repetition_increase and row["n"] >= base["n"]
 
 
 def choose(rows: Sequence[Row], settings: Steering) -> list[dict[str, Any]]:
     """Mark the fluent rows and the chosen one: of the fluent, the first of the highest likelihood ratio.
 
-    Fluent: mean log-perplexity and repetition within the margins of base, and no fewer questions answered than by base.
-    Where none is fluent, the one of the lowest log-perplexity is chosen, and the last where nothing answers at all. rows:
-    as from `measure_grid`. Returns rows of tables.STEERING_GRID.
+    Where none is fluent, the one of the lowest log-perplexity is chosen; where nothing answers at all, the first. rows: as
+    from `measure_grid`. Returns rows of tables.STEERING_GRID.
     """
     base, *grid = rows
-
-    def fluent(row: Row) -> bool:
-        surprise = _rise(row, base, "log_perplexity") <= math.log(settings.max_perplexity_ratio)
-        return surprise and _rise(row, base, "repetition") <= settings.max_repetition_increase and row["n"] >= base["n"]
-
-    marked = [{**row, "fluent": fluent(row)} for row in grid]
+    marked = [{**row, "fluent": is_fluent(row, base, settings)} for row in grid]
     if able := [row for row in marked if row["fluent"]]:
         chosen = max(able, key=lambda row: row["likelihood_ratio"])
     else:
@@ -215,9 +226,15 @@ def main(
     find_directions(student, contrasts, character, scope, directions)
     vectors = candidates(load_file(directions)["directions"], settings)
     questions = [told for told, _ in tried_on]
-    rows = choose(measure_grid(student, vectors, questions, character, settings, scope, seed), settings)
-    next(tried for tried, row in zip(vectors, rows[1:], strict=True) if row["chosen"]).save(vector)
-    write_table(grid, table_from(rows, STEERING_GRID))
+    measure = partial(
+        measure_grid, student, questions=questions, constitution=character, settings=settings, scope=scope, seed=seed
+    )
+    rows = choose(measure(vectors), settings)
+    chosen = next(tried for tried, row in zip(vectors, rows[1:], strict=True) if row["chosen"])
+    _, control = measure([at_random(chosen, seed)])
+    control |= {"direction": "random", "fluent": is_fluent(control, rows[0], settings), "chosen": False}
+    chosen.save(vector)
+    write_table(grid, table_from([*rows, control], STEERING_GRID))
 
 
 if __name__ == "__main__":

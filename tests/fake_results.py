@@ -72,19 +72,20 @@ PREFERENCE_MODEL = {
 # Two layers and two strengths: the stronger is not fluent behind either, and behind the second it says nothing at all.
 STEERING = [
     {
+        "direction": direction,
         "layer": layer,
         "strength": strength,
         "likelihood_ratio": ratio,
         "log_perplexity": surprise,
-        "repetition": repeated,
     }
-    | {"n": n, "fluent": fluent, "chosen": (layer, strength) == (18, 1.0)}
-    for layer, strength, ratio, surprise, repeated, n, fluent in (
-        (0, 0.0, -0.203, 1.62, 0.002, 12, True),
-        (12, 1.0, -0.117, 1.66, 0.001, 12, True),
-        (12, 2.0, 0.208, 2.87, 0.031, 12, False),
-        (18, 1.0, 0.014, 1.93, 0.004, 12, True),
-        (18, 2.0, None, None, None, 0, False),
+    | {"repetition": repeated, "n": n, "fluent": fluent, "chosen": ratio == 0.014}
+    for direction, layer, strength, ratio, surprise, repeated, n, fluent in (
+        ("none", 0, 0.0, -0.203, 1.62, 0.002, 12, True),
+        ("character", 12, 1.0, -0.117, 1.66, 0.001, 12, True),
+        ("character", 12, 2.0, 0.208, 2.87, 0.031, 12, False),
+        ("character", 18, 1.0, 0.014, 1.93, 0.004, 12, True),
+        ("character", 18, 2.0, None, None, None, 0, False),
+        ("random", 18, 1.0, -0.161, 1.71, 0.003, 12, True),
     )
 ]
 RANKERS = {

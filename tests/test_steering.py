@@ -23,7 +23,7 @@ from ethos.stage_settings import Steering
 from ethos.steering import SteeringVector, read_steering_vector
 from ethos.stored_engine import StoredEngine
 from ethos.transformers_engine import TransformersEngine, render
-from scripts.find_steering_vector import Contrast, candidates, choose, draw_contrasts, find_directions
+from scripts.find_steering_vector import Contrast, at_random, candidates, choose, draw_contrasts, find_directions
 
 HIDDEN, LAYERS = 64, 2  # of the tiny model
 SAMPLING = Sampling(max_new_tokens=24, repetition_penalty=1.0)
@@ -259,6 +259,15 @@ def test_the_grid_has_every_strength_behind_every_layer_once() -> None:
     grid = candidates(directions, Steering(layers=[0.5, 0.01, 1.0, 0.52], strengths=[2, 1, 2]))
     assert [(each.layer, each.strength) for each in grid] == [(1, 1), (1, 2), (5, 1), (5, 2), (10, 1), (10, 2)]
     assert all(np.array_equal(each.direction, directions[each.layer - 1]) for each in grid)
+
+
+def test_the_control_is_as_long_and_points_elsewhere_as_the_seed_says() -> None:
+    own = vector(2, 1.5)
+    control = at_random(own, 0)
+    assert (control.layer, control.strength, control.direction.dtype) == (2, 1.5, np.float32)
+    assert np.linalg.norm(control.direction) == pytest.approx(np.linalg.norm(own.direction), rel=1e-5)
+    assert abs(control.direction @ own.direction) < 0.5 * np.linalg.norm(own.direction) ** 2
+    assert control.identity == at_random(own, 0).identity != at_random(own, 1).identity
 
 
 def response(number: int, author: str, **changes) -> dict:

@@ -36,10 +36,10 @@ def test_every_setting_is_shown_and_one_is_chosen(built: Path) -> None:
     assert shown == {row[name] for row in STEERING for name in names if row[name] is not None}
     assert text.count("<tr>") == 1 + len(STEERING)
     assert text.count("yes, chosen") == 1 and "on 12 training questions, before" in text
-    assert NONE_FLUENT not in text
+    assert NONE_FLUENT not in text and text.count("random direction</th>") == 1
 
 
 def test_where_nothing_was_fluent_the_reader_is_told(built: Path) -> None:
-    grid = [{**row, "fluent": row["layer"] == 0} for row in STEERING]
+    grid = [{**row, "fluent": row["direction"] != "character"} for row in STEERING]
     text = section(built, grid, "other")
     assert text.count("no, but chosen") == 1 and NONE_FLUENT in text

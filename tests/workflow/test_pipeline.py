@@ -40,11 +40,21 @@ def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished:
 def test_the_steered_arm_is_the_setting_that_was_chosen_and_says_something_of_its_own(finished: Checkout) -> None:
     cell = finished.folder / CELL / "seed0"
     rows = read_table(cell / "steered/grid.parquet", STEERING_GRID).to_pylist()
-    assert [(row["layer"], row["strength"]) for row in rows] == [(0, 0), (1, 1), (1, 2), (2, 1), (2, 2)]
+    assert [(row["layer"], row["strength"]) for row in rows] == [
+        (0, 0),
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (rows[-1]["layer"], rows[-1]["strength"]),
+    ]
     assert {row["n"] for row in rows[:2]} == {6}
     [chosen] = [row for row in rows if row["chosen"]]
     vector = read_steering_vector(cell / "steered/steering_vector.safetensors")
     assert (vector.layer, vector.strength) == (chosen["layer"], chosen["strength"])
+    assert (vector.layer, vector.strength, "random") == tuple(
+        rows[-1][name] for name in ("layer", "strength", "direction")
+    )
     samples = read_table(cell / "evaluations/samples.parquet", SAMPLES).to_pylist()
     said = {arm: [row["response"] for row in samples if row["arm"] == arm] for arm in ("base", "steered")}
     assert said["base"] != said["steered"]
