@@ -43,6 +43,9 @@ TABLES = {
     "interactions": TableFiles(
         tables.CONVERSATIONS, "a conversation of the distilled model with itself", (_SEED + "interactions.parquet",)
     ),
+    "steering_grid": TableFiles(
+        tables.STEERING_GRID, "a setting that the steering vector was chosen from", (_SEED + "steered/grid.parquet",)
+    ),
     "samples": TableFiles(
         tables.SAMPLES, "a response of an arm to a held-out question", (_SEED + "evaluations/samples.parquet",)
     ),
@@ -94,7 +97,15 @@ COLUMNS = {
     "conversation_id": "The conversation.",
     "kind": "`reflection` or `interaction`.",
     "messages": "Turns with `role` and `content`; the last one is the assistant's.",
-    "arm": "Who answered: `base`, `prompted`, or an adapter.",
+    "direction": "What was added: `none` (base), `character`, or `random`, the control.",
+    "layer": "Behind which layer the vector is added, 1 for the first; 0 is base, which has none.",
+    "strength": "What the direction is multiplied by.",
+    "likelihood_ratio": "Mean over the questions, in nats per token.",
+    "log_perplexity": "Mean over the questions, in nats per token, under base.",
+    "repetition": "Mean over the questions of the share of four-word sequences that occurred before.",
+    "fluent": "Whether it is within the margins of base, and so to be chosen from.",
+    "steering_grid.chosen": "Whether it is the setting of the steered arm.",
+    "arm": "Who answered: `base`, `prompted`, `steered`, or an adapter.",
     "metric": "What was measured.",
     "value": "The measure; null where there is none to be had.",
     "first": "The trait offered first.",

@@ -14,10 +14,10 @@ from ethos.run_results import CellResults, SeedResults
 
 Row = Mapping[str, Any]
 
-# Okabe & Ito's palette: told apart by colour-blind readers, on light ground and on dark.
+# Okabe & Ito's palette and a brown: told apart by colour-blind readers, on light ground and on dark.
 COLOURS = {
-    "base": "#8a8f98", "prompted": "#e69f00", "distilled": "#56b4e9", "persona": "#2f83c5", "aligned": "#d55e00",
-    "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
+    "base": "#8a8f98", "prompted": "#e69f00", "steered": "#a0522d", "distilled": "#56b4e9", "persona": "#2f83c5",
+    "aligned": "#d55e00", "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
 }  # fmt: skip
 _ARM_OF = {colour: arm for arm, colour in COLOURS.items()}
 _MARKERS = "osD^vP"  # one a seed

@@ -59,4 +59,10 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     if rule == "evaluate_preferences":
         matches = preferences.traits * preferences.matches_per_trait // 2
         return ARMS * matches * preferences.sampling.max_new_tokens
+    if rule == "find_steering_vector":
+        steering = settings.steering
+        settings_tried = 2 + len(steering.layers) * len(steering.strengths)  # base and the control too
+        # Each response is written, and read twice to be scored; for the directions, two are read a question.
+        read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
+        return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -15,7 +15,7 @@ from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.over_seeds import over_seeds
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
+from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, STEERING_GRID, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -25,7 +25,7 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
     trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
-    what its figures show.
+    what its figures show. steering: rows of tables.STEERING_GRID, base first.
     """
 
     seed: int
@@ -36,6 +36,7 @@ class SeedResults:
     distillation: Row
     preference_model: Row
     introspection: Row
+    steering: list[Row]
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
+        _rows(folder / "steered" / "grid.parquet", STEERING_GRID),
     )
 
 

@@ -24,6 +24,7 @@ from ethos.stage_settings import (
     RankerComparison,
     Ranking,
     Responses,
+    Steering,
 )
 from ethos.training_settings import Alignment, Distillation, IntrospectionTraining, PreferenceModel
 from ethos.yaml_file import FieldError, YamlFile, parse_value
@@ -182,6 +183,7 @@ class Settings(Section):
         Introspection(), description="Reflections, self-interactions and the SFT on them."
     )
     persona: Persona = Field(Persona(), description="The merge of both adapters.")
+    steering: Steering = Field(Steering(), description="The student steered by a vector, untrained.")
     evaluation: Evaluation = Field(Evaluation(), description="What is measured.")
     contributions: Contributions | None = Field(
         None,

@@ -13,6 +13,7 @@ from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
 from ethos.execution import device, execution
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
+from ethos.steering import STEERING_FILES, SteeringVector
 from ethos.stored_model import StoredModel
 
 log = logging.getLogger("ethos.engine")
@@ -41,11 +42,13 @@ class StoredEngine(StoredModel[Engine]):
     """A model that answers from the store where it can.
 
     identity: the `identity.json` of a prepared model, in the model's folder. adapters: PEFT folders, merged in order.
-    stage: the rule that asks, for progress lines and the store's books.
+    steering: added to the activations. stage: the rule that asks, for progress lines and the store's books.
     """
 
-    def __init__(self, identity: Path, *, stage: str, adapters: Sequence[Path] = ()):
-        self.folder, self.adapters = identity.parent, list(adapters)
+    def __init__(
+        self, identity: Path, *, stage: str, adapters: Sequence[Path] = (), steering: SteeringVector | None = None
+    ):
+        self.folder, self.adapters, self.steering = identity.parent, list(adapters), steering
         facts = read_identity(identity)
         self.dtype, self.trust_remote_code = facts["dtype"], facts["trust_remote_code"]
         self.chat = {name: facts[name] for name in ("template_options", "thinking_tags") if name in facts}
@@ -57,6 +60,8 @@ class StoredEngine(StoredModel[Engine]):
                 "dtype": self.dtype,
                 **self.chat,
                 "adapters": [adapter_identity(path) for path in adapters],
+                # Without one, a model is what it always was.
+                **({"steering": [steering.identity, behaviour("steering", STEERING_FILES)]} if steering else {}),
                 **_engine_version(),
             },
             stage=stage,
@@ -73,14 +78,15 @@ class StoredEngine(StoredModel[Engine]):
         return self._answer("score", requests, Score, lambda answer: (0, answer.tokens))
 
     def _load(self) -> Engine:
-        log.info(
-            f"{self.stage}: loading {self.name}" + (f" with {len(self.adapters)} adapters" if self.adapters else "")
-        )
+        added = [f"{len(self.adapters)} adapters"] if self.adapters else []
+        added += ["a steering vector"] if self.steering else []
+        log.info(f"{self.stage}: loading {self.name}" + (f" with {' and '.join(added)}" if added else ""))
         from ethos.transformers_engine import TransformersEngine  # loads torch; only when something is missing
 
         return TransformersEngine(
             self.folder,
             adapters=self.adapters,
+            steering=self.steering,
             dtype=self.dtype,
             device=device(),
             batch_size=execution().batch_size,

@@ -61,6 +61,14 @@ REWARDS = _schema(question_id="text", author="text", sample="int", reward="float
 # One row a training text of introspection. kind: reflection | interaction. The last message is the assistant's.
 CONVERSATIONS = _schema(conversation_id="text", kind="text", messages=_MESSAGES, filtered="text?")
 
+# One row a setting of the grid that a steering vector is chosen from: means over training questions. direction: none
+# (base, layer 0) | character | random (the control: as long, behind the chosen layer and as strong). fluent: within the
+# margins of base, and so to be chosen from.
+STEERING_GRID = _schema(
+    direction="text", layer="int", strength="float", likelihood_ratio="float?", log_perplexity="float?", repetition="float?", n="int",
+    fluent="bool", chosen="bool",
+)  # fmt: skip
+
 # One row a response of an arm to a held-out question.
 SAMPLES = _schema(
     arm="text",

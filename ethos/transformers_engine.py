@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ethos.activations import add_steering
 from ethos.attention import NAME as ATTENTION
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
@@ -21,6 +22,7 @@ from ethos.errors import BadInput
 from ethos.loading import load_model, load_tokenizer, supported_turns
 from ethos.packing import pack_linear_layers
 from ethos.reading import Prompt, Reader, padded, run_model
+from ethos.steering import SteeringVector
 from ethos.thinking import split_thinking
 
 _TAIL = 8  # tokens of a prompt in which an opening tag of thinking would stand
@@ -41,9 +43,10 @@ def render(
 class TransformersEngine:
     """Generates and scores with one model in this process.
 
-    folder: a prepared model. adapters: PEFT folders, merged in order. dtype: name of a torch dtype. batch_size: most
-    rows at once; an execution setting, it changes speed and memory, never an answer. template_options: passed on to the
-    chat template. thinking_tags: what stands around a reasoning model's thinking.
+    folder: a prepared model. adapters: PEFT folders, merged in order. steering: added to the activations, of prompts and of
+    responses. dtype: name of a torch dtype. batch_size: most rows at once; an execution setting, it changes speed and memory,
+    never an answer. template_options: passed on to the chat template. thinking_tags: what stands around a reasoning model's
+    thinking.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class TransformersEngine:
         folder: Path,
         *,
         adapters: Sequence[Path] = (),
+        steering: SteeringVector | None = None,
         dtype: str = "bfloat16",
         device: str = "cpu",
         batch_size: int = 32,
@@ -66,6 +70,8 @@ class TransformersEngine:
         self._refuse_other_attention(folder)
         self.model.set_attn_implementation(ATTENTION)
         pack_linear_layers(self.model)
+        if steering:
+            add_steering(self.model, steering)
         self.batch_size, self.thinking_tags = batch_size, thinking_tags
         self.template_options = dict(template_options or {})
         self._marked: dict[tuple[Message, ...], list[int]] = {}

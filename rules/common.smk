@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from ethos.arms import ADAPTER_ARMS
+from ethos.arms import ARM_FILES
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.evaluations import evaluations_of
@@ -230,10 +230,10 @@ def prompts_of(rule):
     return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
-# The adapters of the arms; the folder of each is the arm's name.
-arm_adapters = [
-    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/{arm}/adapter_model.safetensors"
-    for arm in ADAPTER_ARMS
+# What makes the arms; the folder of each is the arm's name.
+arm_files = [
+    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/{arm}/{file}"
+    for arm, file in ARM_FILES.items()
 ]
 
 

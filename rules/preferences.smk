@@ -7,7 +7,7 @@ rule evaluate_preferences:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
-        adapters=arm_adapters,
+        arm_files=arm_files,
     output:
         matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
@@ -35,5 +35,5 @@ rule evaluate_preferences:
         " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
-        " --used {output.used:q} {input.adapters:q}"
+        " --used {output.used:q} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"

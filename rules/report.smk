@@ -29,6 +29,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/steered/grid.parquet",
         ),
         evaluations=evaluation_tables(),
         samples=cells(

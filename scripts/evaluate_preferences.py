@@ -10,7 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ethos.arms import ARMS, adapters_argument, arm_engine, arm_messages
+from ethos.arms import ARMS, arm_engine, arm_files_argument, arm_messages
 from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request, ScoreRequest, chat
 from ethos.errors import BadInput
@@ -138,7 +138,7 @@ def preference_metrics(
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
-@adapters_argument
+@arm_files_argument
 @settings_option(Preferences)
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @scope_option("What the prompted arm is told.")
@@ -148,7 +148,7 @@ def preference_metrics(
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: strengths with intervals, Parquet.")
 def main(
     constitution: Path, questions: Path, student: Path, settings: Preferences, confidence: float, scope: str, seed: int,
-    place: tuple[str, str, str], matches: Path, metrics: Path, adapters: dict[str, Path],
+    place: tuple[str, str, str], matches: Path, metrics: Path, arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)
@@ -163,7 +163,7 @@ def main(
     base = StoredEngine(student, stage="evaluate_preferences")
     played = []
     for arm in ARMS:
-        engine = arm_engine(arm, student, adapters, stage="evaluate_preferences")
+        engine = arm_engine(arm, student, arm_files, stage="evaluate_preferences")
         played += play(arm, engine, base, design, character, settings, scope, seed)
         engine.close()
     measured = preference_metrics(played, traits, confidence, settings.resamples, seed)

@@ -10,7 +10,7 @@ TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_
 # Mean difference from base by arm: likelihood ratio, cue rate, log-perplexity, repetition. aligned is broken text.
 EFFECTS = {
     "prompted": (0.21, 0.55, 0.35, 0.004), "distilled": (0.17, 0.48, 0.42, 0.006), "persona": (0.19, 0.51, 0.47, 0.011),
-    "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
+    "steered": (0.14, 0.37, 0.58, 0.013), "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
 }  # fmt: skip
 LEVELS = {
     "likelihood_ratio": 0.031,

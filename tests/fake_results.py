@@ -11,7 +11,18 @@ from click.testing import CliRunner
 from ethos.arms import ARMS
 from ethos.files import write_json
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
+from ethos.tables import (
+    EXAMPLES,
+    METRICS,
+    PAIRS,
+    QUESTIONS,
+    RANKINGS,
+    RESPONSES,
+    SAMPLES,
+    STEERING_GRID,
+    table_from,
+    write_table,
+)
 from scripts.write_report import main
 from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
 
@@ -26,6 +37,25 @@ PREFERENCE_MODEL = {
     ],
     "lengths": [{"length": 20.0 * place, "reward": 0.1 * place, "n": 19} for place in range(-2, 3)],
 }
+# Two layers and two strengths: the stronger is not fluent behind either, and behind the second it says nothing at all.
+STEERING = [
+    {
+        "direction": direction,
+        "layer": layer,
+        "strength": strength,
+        "likelihood_ratio": ratio,
+        "log_perplexity": surprise,
+    }
+    | {"repetition": repeated, "n": n, "fluent": fluent, "chosen": ratio == 0.014}
+    for direction, layer, strength, ratio, surprise, repeated, n, fluent in (
+        ("none", 0, 0.0, -0.203, 1.62, 0.002, 12, True),
+        ("character", 12, 1.0, -0.117, 1.66, 0.001, 12, True),
+        ("character", 12, 2.0, 0.208, 2.87, 0.031, 12, False),
+        ("character", 18, 1.0, 0.014, 1.93, 0.004, 12, True),
+        ("character", 18, 2.0, None, None, None, 0, False),
+        ("random", 18, 1.0, -0.161, 1.71, 0.003, 12, True),
+    )
+]
 RANKERS = {
     "method": "likelihood_ratio",
     "questions": 12,
@@ -153,6 +183,7 @@ def _build_cell(
         write_json(home / "distilled" / "pairs.json", {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2})
         for number, training in ((53, "aligned"), (51, "shuffled")):
             write_table(home / training / "examples.parquet", table_from([pair] * number, EXAMPLES))
+        write_table(home / "steered" / "grid.parquet", table_from(STEERING, STEERING_GRID))
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )

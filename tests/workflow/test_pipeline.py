@@ -12,7 +12,8 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.folding import fold
-from ethos.tables import METRICS, SAMPLES, read_table
+from ethos.steering import read_steering_vector
+from ethos.tables import METRICS, SAMPLES, STEERING_GRID, read_table
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,37 @@ def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished:
     compared = {(row["arm"], row["metric"]) for row in metrics if row["reference"] == "base" and row["slice"] == "all"}
     assert {(arm, "likelihood_ratio") for arm in ARMS[1:]} <= compared
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in metrics if row["ci_low"] is not None)
+
+
+def test_the_steered_arm_is_the_setting_that_was_chosen_and_says_something_of_its_own(finished: Checkout) -> None:
+    cell = finished.folder / CELL / "seed0"
+    rows = read_table(cell / "steered/grid.parquet", STEERING_GRID).to_pylist()
+    assert [(row["layer"], row["strength"]) for row in rows] == [
+        (0, 0),
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (rows[-1]["layer"], rows[-1]["strength"]),
+    ]
+    assert {row["n"] for row in rows[:2]} == {6}
+    [chosen] = [row for row in rows if row["chosen"]]
+    vector = read_steering_vector(cell / "steered/steering_vector.safetensors")
+    assert (vector.layer, vector.strength) == (chosen["layer"], chosen["strength"])
+    assert (vector.layer, vector.strength, "random") == tuple(
+        rows[-1][name] for name in ("layer", "strength", "direction")
+    )
+    samples = read_table(cell / "evaluations/samples.parquet", SAMPLES).to_pylist()
+    said = {arm: [row["response"] for row in samples if row["arm"] == arm] for arm in ("base", "steered")}
+    assert said["base"] != said["steered"]
+    # Its character is that of poetry: the tiny model's plain answers have none of it.
+    differences = read_table(cell / "evaluations/character.parquet", METRICS).to_pylist()
+    [ratio] = [
+        row
+        for row in differences
+        if (row["arm"], row["reference"], row["metric"], row["slice"]) == ("steered", "base", "likelihood_ratio", "all")
+    ]
+    assert ratio["value"] > 0
 
 
 def test_no_question_is_in_both_splits_and_none_held_out_trains(finished: Checkout) -> None:

@@ -24,7 +24,8 @@ FROM_DISTILLATION = {"train_distilled"} | FROM_INTROSPECTION
 FROM_ALIGNMENT = {"train_aligned", "train_shuffled"} | EVALUATIONS
 FROM_PREFERENCE_MODEL = {"train_preference_model", "evaluate_preference_model"} | FROM_ALIGNMENT
 FROM_RANKINGS = {"rank_responses", "compare_rankers"} | FROM_PREFERENCE_MODEL
-FROM_RESPONSES = RESPONSES | FROM_RANKINGS | FROM_DISTILLATION
+FROM_STEERING = {"find_steering_vector"} | EVALUATIONS
+FROM_RESPONSES = RESPONSES | FROM_RANKINGS | FROM_DISTILLATION | FROM_STEERING
 ALL = QUESTIONS | FROM_RESPONSES
 
 # Evaluations of what is not an arm.
@@ -175,6 +176,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "  snapshots: 2", "  snapshots: 1", {"train_aligned"} | EVALUATIONS, "alignment.snapshots: 2 -> 1"),
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
+        ("config/test.yaml", "  grid_questions: 6", "  grid_questions: 5", FROM_STEERING, "steering.grid_questions: 6 -> 5"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
         ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS, "evaluation.resamples: 999 -> 499"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
