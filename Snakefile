@@ -20,6 +20,7 @@ include: "rules/claudes_character.smk"
 include: "rules/open_character_training.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
+include: "rules/capabilities.smk"
 include: "rules/report.smk"
 
 
@@ -34,6 +35,7 @@ localrules:
     prepare,
     prepare_model,
     prepare_prompts,
+    prepare_tasks,
     merge_persona,
     evaluate_preference_model,
     write_report,
@@ -55,6 +57,7 @@ rule prepare:
     input:
         sorted(model_identity(name) for name in settings.models),
         prompt_tables,
+        asked_tasks,
 
 
 include: "rules/archive.smk"

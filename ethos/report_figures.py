@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ethos.capabilities_report import capabilities_figure
 from ethos.contribution_figures import contributions_figure, ranking_figure
 from ethos.figures import curves_figure, effects_figure, preferences_figure, top_movers, traits_figure
 from ethos.overoptimisation_figure import overoptimisation_figure
@@ -41,6 +42,11 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
             calibration_figure(cell),
             f"Calibration of the preference model, and its rewards by length, {about}",
         )
+        if "capabilities" in settings.evaluation.which:
+            figures[f"capabilities-{name}"] = (
+                capabilities_figure(cell, compared),
+                f"Capabilities compared with base, {about}; the table below it holds the numbers",
+            )
         for seed in cell.seeds:
             if any(top_movers(seed, arm) for arm in JUDGED_ARMS):
                 about_seed = (

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.arms import ARMS
+from ethos.capabilities_report import capability_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.overoptimisation import what_the_steps_show
@@ -64,6 +65,7 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "capabilities": capability_values(seed, arms),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
 

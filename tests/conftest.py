@@ -25,6 +25,7 @@ _SOURCES = (
     "rules",
     "scripts",
     "slurm",
+    "tasks",
 )
 
 

@@ -13,6 +13,7 @@ from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
+from tests.fake_capabilities import fake_capabilities
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -305,6 +306,8 @@ def _build_cell(
         rows, moves = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
         write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        asked = fake_capabilities(cell | {"seed": seed})
+        write_table(home / "evaluations" / "capabilities.parquet", table_from(asked, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         if settings.contributions:

@@ -16,6 +16,7 @@ from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
+from tests.fake_capabilities import fake_capabilities
 from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
 
 
@@ -232,7 +233,7 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
     assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
-        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9 + 16
+        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9 + 16 + len(fake_capabilities({}))
     )
 
 

@@ -1,0 +1,90 @@
+"""Capabilities: whether training cost an arm what it could do before. Tasks are fetched once, and asked of every arm."""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from ethos.evaluation_settings import CapabilityTasks, Intervals
+
+
+def harness_version():
+    """The version of lm-evaluation-harness, which decides what its tasks are; empty where it is not installed."""
+    try:
+        return version("lm_eval")
+    except PackageNotFoundError:
+        return ""
+
+
+# Our own tasks, watched by their content: the name of the folder of prepared tasks tells it.
+own_tasks = sorted(
+    str(path)
+    for name in settings.evaluation.capabilities.tasks
+    for path in Path("tasks").glob(f"{name}.*")
+)
+tasks_folder = sha256_of_text(
+    canonical_json(
+        [
+            settings.evaluation.capabilities.tasks,
+            [sha256_of_file(Path(path)) for path in own_tasks],
+            harness_version(),
+        ]
+    )
+)[:12]
+tasks = f"{store}/tasks/{tasks_folder}/tasks.json"
+asked_tasks = [tasks] if "capabilities" in settings.evaluation.which else []
+
+
+rule prepare_tasks:
+    """Fetch the data of the tasks that capabilities are measured by."""
+    input:
+        own=[ancient(path) for path in own_tasks],
+    output:
+        tasks=tasks,
+    log:
+        f"logs/{settings.run}/tasks/prepare_tasks.log",
+    benchmark:
+        f"benchmarks/{settings.run}/tasks/prepare_tasks.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    params:
+        settings=settings_of("evaluation.capabilities", CapabilityTasks),
+        code=code_of("prepare_tasks"),
+    shell:
+        "python scripts/prepare_tasks.py --settings {params.settings:q} --tasks {output.tasks:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule evaluate_capabilities:
+    """Ask every arm the tasks, and compare it with base item by item."""
+    input:
+        constitution=constitution_file,
+        student=identity_of("student"),
+        tasks=tasks,
+        adapters=arm_adapters,
+    output:
+        items="results/{run}/{student}/{constitution}/seed{seed}/evaluations/items.parquet",
+        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/capabilities.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_capabilities.txt",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/evaluate_capabilities.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/evaluate_capabilities.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    threads: model_threads
+    resources:
+        **resources_of("evaluate_capabilities"),
+    params:
+        traits=constitution_of("traits"),
+        settings=settings_of("evaluation.capabilities"),
+        intervals=settings_of("evaluation", Intervals),
+        scope=settings_of("responses.scope"),
+        code=code_of("evaluate_capabilities"),
+        prompts=prompts_of("evaluate_capabilities"),
+    shell:
+        "python scripts/evaluate_capabilities.py"
+        " --constitution {input.constitution:q} --student {input.student:q} --tasks {input.tasks:q}"
+        " --settings {params.settings:q} --intervals {params.intervals:q}"
+        " --scope {params.scope} --seed {wildcards.seed}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --items {output.items:q} --metrics {output.metrics:q}"
+        " --used {output.used:q} {input.adapters:q}"
+        " 2> >(tee {log:q} >&2)"
