@@ -61,3 +61,4 @@ rule prepare:
 
 
 include: "rules/archive.smk"
+include: "rules/study.smk"

@@ -52,6 +52,20 @@ def mean_with_interval(values: Sequence[float], *, confidence: float, resamples:
     return Estimate(mean, low, high, sample.size, "BCa bootstrap")
 
 
+def mean_over_seeds(values: Sequence[float], *, confidence: float) -> Estimate:
+    """The mean of what each seed gave, and its t-interval: how another training would come out, n seeds.
+
+    An interval over prompts says nothing of that: every prompt of a seed is asked of the same adapter.
+    """
+    from scipy import stats
+
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return Estimate(mean, None, None, len(values), "none")
+    half = float(stats.sem(values) * stats.t.ppf((1 + confidence) / 2, len(values) - 1))
+    return Estimate(mean, mean - half, mean + half, len(values), "t over seeds")
+
+
 def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
     """Two-sided p-value of a mean paired difference: how often one at least as large comes of random signs.
 

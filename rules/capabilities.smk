@@ -60,7 +60,7 @@ rule evaluate_capabilities:
         tasks=tasks,
         adapters=arm_adapters,
     output:
-        items="results/{run}/{student}/{constitution}/seed{seed}/evaluations/items.parquet",
+        answers="results/{run}/{student}/{constitution}/seed{seed}/evaluations/items.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/capabilities.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/evaluate_capabilities.txt",
     log:
@@ -85,6 +85,6 @@ rule evaluate_capabilities:
         " --settings {params.settings:q} --intervals {params.intervals:q}"
         " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
-        " --items {output.items:q} --metrics {output.metrics:q}"
+        " --items {output.answers:q} --metrics {output.metrics:q}"
         " --used {output.used:q} {input.adapters:q}"
         " 2> >(tee {log:q} >&2)"
