@@ -1,41 +1,12 @@
 """Capabilities: whether training cost an arm what it could do before. Tasks are fetched once, and asked of every arm."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from ethos.evaluation_settings import CapabilityTasks, Intervals
-
-
-def harness_version():
-    """The version of lm-evaluation-harness, which decides what its tasks are; empty where it is not installed."""
-    try:
-        return version("lm_eval")
-    except PackageNotFoundError:
-        return ""
-
-
-# Our own tasks, watched by their content: the name of the folder of prepared tasks tells it.
-own_tasks = sorted(
-    str(path)
-    for name in settings.evaluation.capabilities.tasks
-    for path in Path("tasks").glob(f"{name}.*")
-)
-tasks_folder = sha256_of_text(
-    canonical_json(
-        [
-            settings.evaluation.capabilities.tasks,
-            [sha256_of_file(Path(path)) for path in own_tasks],
-            harness_version(),
-        ]
-    )
-)[:12]
-tasks = f"{store}/tasks/{tasks_folder}/tasks.json"
-asked_tasks = [tasks] if "capabilities" in settings.evaluation.which else []
 
 
 rule prepare_tasks:
     """Fetch the data of the tasks that capabilities are measured by."""
     input:
-        own=[ancient(path) for path in own_tasks],
+        own=[ancient(path) for path in own_tasks()],
     output:
         tasks=tasks,
     log:

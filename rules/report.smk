@@ -30,7 +30,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
         ),
-        evaluations=evaluation_tables(),
+        evaluations=all_evaluation_tables(),
         samples=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",

@@ -7,16 +7,6 @@ localrules:
     compare_seeds,
 
 
-def cell_tables(wildcards):
-    """The results of every evaluation of one student, constitution and seed."""
-    return expand(
-        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
-        evaluation=evaluations_of(settings, wildcards.constitution),
-        run=settings.run,
-        **wildcards,
-    )
-
-
 rule study:
     """What holds over seeds, for every claim of `ethos/study.py`."""
     input:
@@ -26,7 +16,7 @@ rule study:
 rule write_study_cell:
     """Write the metrics of one student, constitution and seed as CSV."""
     input:
-        tables=cell_tables,
+        tables=cell_evaluation_tables,
     output:
         metrics=f"docs/{settings.run}/{{student}}-{{constitution}}-seed{{seed}}.csv",
     log:
