@@ -23,6 +23,8 @@ from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, holm, mean_with_interval
 from ethos.tables import ITEMS, metrics_table, table_from, write_table
 
+Values = Mapping[tuple[str, int], float]  # of an arm, by part and item
+
 
 def frame(
     arm: str, constitution: Constitution, scope: str, number: int, question: str, instruction: str
@@ -46,30 +48,39 @@ def capability_metrics(items: Sequence[Mapping[str, Any]], settings: Intervals, 
     tests: list[dict[str, Any]] = []
     for (task, metric), by_arm in values.items():
         right_or_wrong = all(value in (0, 1) for own in by_arm.values() for value in own.values())
+        compare = _compare_shares if right_or_wrong else _compare_means
         for arm, own in by_arm.items():
             place = {"arm": arm, "metric": metric, "slice": task}
-
-            def mean(of: Mapping[Any, float], *compared: str, place: Mapping[str, str] = place) -> Estimate:
-                draw = derive_seed(seed, "capabilities", *place.values(), *compared)
-                return mean_with_interval(
-                    list(of.values()), confidence=settings.confidence, resamples=settings.resamples, seed=draw
-                )
-
-            level = (
-                proportion([*map(bool, own.values())], confidence=settings.confidence) if right_or_wrong else mean(own)
-            )
+            other = by_arm["base"] if arm != "base" else None
+            level, difference = compare(own, other, settings, derive_seed(seed, "capabilities", *place.values()))
             rows.append(_row(place, None, level))
-            if arm == "base":
-                continue
-            if right_or_wrong:
-                right = [bool(own[item]) for item in own], [bool(by_arm["base"][item]) for item in own]
-                rows.append(_row(place, "base", paired_difference(*right, confidence=settings.confidence)))
-                test = Estimate(mcnemar_p(*right), None, None, len(own), "none")
-                tests.append(_row(place | {"metric": f"{metric}_mcnemar_holm_p"}, "base", test))
-            else:
-                rows.append(_row(place, "base", mean(paired(own, by_arm["base"]), "base")))
+            if difference:
+                rows.append(_row(place, "base", difference))
+            if difference and right_or_wrong:
+                p = Estimate(mcnemar_p(*_answers(own, other)), None, None, difference.n, "none")
+                tests.append(_row(place | {"metric": f"{metric}_mcnemar_holm_p"}, "base", p))
     corrected = holm([test["value"] for test in tests])
     return [*rows, *(test | {"value": p} for test, p in zip(tests, corrected, strict=True))]
+
+
+def _compare_shares(own: Values, other: Values | None, settings: Intervals, _: int) -> tuple[Estimate, Estimate | None]:
+    """The share of right answers, and its difference from the other's."""
+    level = proportion([*map(bool, own.values())], confidence=settings.confidence)
+    return level, other and paired_difference(*_answers(own, other), confidence=settings.confidence)
+
+
+def _compare_means(
+    own: Values, other: Values | None, settings: Intervals, seed: int
+) -> tuple[Estimate, Estimate | None]:
+    """The mean over items, and its difference from the other's."""
+    options = {"confidence": settings.confidence, "resamples": settings.resamples, "seed": seed}
+    level = mean_with_interval([*own.values()], **options)
+    return level, other and mean_with_interval([*paired(own, other).values()], **options)
+
+
+def _answers(own: Values, other: Values) -> tuple[list[bool], list[bool]]:
+    """Which of the items were right, for both in one order."""
+    return [bool(own[item]) for item in own], [bool(other[item]) for item in own]
 
 
 def _row(place: Mapping[str, str], reference: str | None, estimate: Estimate) -> dict[str, Any]:
