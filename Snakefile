@@ -21,6 +21,7 @@ include: "rules/open_character_training.smk"
 include: "rules/steering.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
+include: "rules/capabilities.smk"
 include: "rules/report.smk"
 
 
@@ -35,6 +36,7 @@ localrules:
     prepare,
     prepare_model,
     prepare_prompts,
+    prepare_tasks,
     merge_persona,
     evaluate_preference_model,
     write_report,
@@ -56,6 +58,8 @@ rule prepare:
     input:
         sorted(model_identity(name) for name in settings.models),
         prompt_tables,
+        asked_tasks,
 
 
 include: "rules/archive.smk"
+include: "rules/study.smk"

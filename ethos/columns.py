@@ -58,12 +58,22 @@ TABLES = {
     "matches": TableFiles(
         tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)
     ),
+    "items": TableFiles(
+        tables.ITEMS, "an item of a task and a measure of an arm's answer", (_SEED + "evaluations/items.parquet",)
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preferences", "preference_model", "overoptimisation", "contributions")
+            for name in (
+                "character",
+                "preferences",
+                "capabilities",
+                "preference_model",
+                "overoptimisation",
+                "contributions",
+            )
         ),
     ),
 }
@@ -111,13 +121,17 @@ COLUMNS = {
     "first": "The trait offered first.",
     "second": "The trait offered second.",
     "shown": "The trait that the answer shows; null where it shows neither.",
+    "task": "The task or group of tasks that was asked for.",
+    "part": "The task itself, or of a group, the one in it.",
+    "item": "Number of the item in its part.",
+    "log_probabilities": "Nats: of each choice, or of the text.",
     "reference": "The arm compared with; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
-    "slice": "`all`, or the trait, step or part that it is about.",
+    "slice": "`all`, or the trait, step, task or part that it is about.",
     "ci_low": "Lower bound of the interval.",
     "ci_high": "Upper bound of the interval.",
     "interval": "How the interval was made.",
-    "n": "How many questions or matches it stands on.",
+    "n": "How many questions, matches or items it stands on.",
     "n_seeds": "How many seeds it stands on.",
     "judge": "The model that judged.",
 }

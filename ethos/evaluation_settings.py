@@ -5,7 +5,7 @@ Each evaluation reads a section of its own, so that a change in it reruns that o
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from ethos.engine import Sampling
 from ethos.section import Name, Section
 
 # Each is a table of results and a section of the report, by this name; held-out questions are always measured.
-EvaluationName = Literal["preferences"]
+EvaluationName = Literal["preferences", "capabilities"]
 EVALUATIONS: list[EvaluationName] = list(get_args(EvaluationName))
 
 
@@ -42,6 +42,28 @@ class Preferences(Section):
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
 
 
+class CapabilityTasks(Section):
+    """What is asked to see whether training cost any ability: tasks of lm-evaluation-harness."""
+
+    tasks: list[Annotated[str, Field(pattern=r"^[\w.,+-]+$")]] = Field(
+        ["truthfulqa_mc2", "winogrande", "hellaswag", "arc_challenge", "mmlu"],
+        min_length=1,
+        description="Tasks or groups of lm-evaluation-harness, of multiple choice or of plain text to be predicted; those in "
+        "`tasks/` too (`everyday`, `plain_prose`).",
+    )
+
+
+class Capabilities(CapabilityTasks):
+    """Capabilities: right answers to questions that have nothing to do with the character."""
+
+    limit: int | None = Field(
+        None, ge=1, description="Items of each task (of each part of a group), from its first on; all if not given."
+    )
+    shots: int | None = Field(
+        None, ge=0, description="Solved examples before each item; each task's own number if not given."
+    )
+
+
 class Evaluation(Intervals, ArmSampling):
     """What is measured of every arm, on held-out questions and beyond them."""
 
@@ -49,6 +71,7 @@ class Evaluation(Intervals, ArmSampling):
         EVALUATIONS, description="The evaluations of this run, besides the measures of held-out responses."
     )
     preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
+    capabilities: Capabilities = Field(Capabilities(), description="Capabilities.")
 
 
 class Contributions(Section):

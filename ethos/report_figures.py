@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ethos.capabilities_report import capabilities_figure
 from ethos.contribution_figures import contributions_figure, ranking_figure
 from ethos.drawing import Figure
 from ethos.figures import (
@@ -66,6 +67,12 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
             f"Calibration of the preference model, and its rewards by length, {about}",
             calibration_rows(cell),
         )
+        if "capabilities" in settings.evaluation.which:
+            figures[f"capabilities-{name}"] = (
+                capabilities_figure(cell, compared),
+                f"Capabilities compared with base, {about}; the table below it holds the numbers",
+                pick(cell.all_metrics, evaluation="capabilities", arm=compared, reference="base"),
+            )
         for seed in cell.seeds:
             if movers := [row for arm in JUDGED_ARMS for row in top_movers(seed, arm)]:
                 figures[f"preferences-{name}-seed{seed.seed}"] = (

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.arms import ARMS
+from ethos.capabilities_report import capability_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.overoptimisation import what_the_steps_show
@@ -37,7 +38,7 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         "unused": dict(sorted(unused.items())),
         "parts": [measured(cell, metrics, seed, arms, settings) for seed, metrics in parts_of(cell)],
         "profiles": [profile(cell, arm, [measure.metric for measure in MEASURES]) for arm in arms if arm != "base"],
-        "seeds": [seed_values(seed, settings) for seed in cell.seeds],
+        "seeds": [seed_values(seed, arms, settings) for seed in cell.seeds],
         "quality": quality_values(cell, settings),
         "contributions": contributions_in(cell, settings),
         "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
@@ -74,7 +75,7 @@ def measured(
     }
 
 
-def seed_values(seed: SeedResults, settings: Settings) -> dict[str, Any]:
+def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
     """What is told of each seed alone."""
     return {
         "seed": seed.seed,
@@ -83,6 +84,7 @@ def seed_values(seed: SeedResults, settings: Settings) -> dict[str, Any]:
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "capabilities": capability_values(seed, arms),
     }
 
 

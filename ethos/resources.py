@@ -15,9 +15,13 @@ UNKNOWN_MODEL = 16_000
 # Seconds of a token for each MB of weights: 1,000 tokens/s at eight billion parameters on a GPU of a cluster, and on two CPU
 # cores 300 at 135 million.
 _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
+# Tokens that are read in the time in which one is written.
+READING = 10
 # At least as many as there are.
 REFLECTION_PROMPTS = 10
 ARMS = 10
+# Of a large task of many parts, MMLU with examples; what is not used costs little.
+ITEMS, PARTS, TOKENS_OF_AN_ITEM = 15_000, 57, 500
 
 
 def weights_mb(folders: Iterable[Path]) -> int:
@@ -65,4 +69,8 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
         # Each response is written, and read twice to be scored; for the directions, two are read a question.
         read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
         return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read
+    if rule == "evaluate_capabilities":
+        capabilities = settings.evaluation.capabilities
+        items = min(ITEMS, (capabilities.limit or ITEMS) * PARTS)
+        return ARMS * len(capabilities.tasks) * items * TOKENS_OF_AN_ITEM // READING
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -90,6 +90,13 @@ MATCHES = _schema(
     arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
 )
 
+# One row an item of a task that an arm was asked, and a measure of its answer. part: the task itself, or of a group, the
+# one in it. log_probabilities: nats, of each choice, or of the text.
+ITEMS = _schema(
+    arm="text", task="text", part="text", item="int", metric="text", value="float",
+    log_probabilities=pa.list_(pa.float64()),
+)  # fmt: skip
+
 # One row a result of an evaluation. reference: the arm compared with, null for a level. The report's metrics.csv has rows
 # over all seeds beside them, of the same columns, without a seed.
 METRICS = _schema(

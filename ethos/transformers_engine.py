@@ -76,6 +76,9 @@ class TransformersEngine:
         self.template_options = dict(template_options or {})
         self._marked: dict[tuple[Message, ...], list[int]] = {}
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30)
+        # What the first token of a plain text is predicted from; a model that knows no beginning of a text reads its end.
+        bos = self.tokenizer.bos_token_id
+        self.beginning = self.tokenizer.eos_token_id if bos is None else bos
         ends = self.model.generation_config.eos_token_id
         self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
 
@@ -94,7 +97,12 @@ class TransformersEngine:
     # Prompts
 
     def _prompt(self, messages: Sequence[Message], prefill: str = "") -> Prompt:
-        """The tokens of a conversation, parted behind what it shares with all that have its system prompt."""
+        """The tokens of a conversation, parted behind what it shares with all that have its system prompt.
+
+        Plain text, without messages, is read behind the token that begins a text, and no template.
+        """
+        if not messages:
+            return Prompt((), (self.beginning,))
         tokens = self._encode(self._render(messages, prefill))
         key = tuple(Message(m.role, m.content if m.role == "system" else _MARK) for m in messages)
         if key not in self._marked:

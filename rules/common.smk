@@ -6,6 +6,7 @@ A param function takes wildcards only: with `input` or `resources` in its signat
 import re
 import sys
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 from pathlib import Path
 
@@ -74,6 +75,26 @@ def prompts_folder(prompts):
     name = re.split(r"[/:@]", prompts.source.partition("@")[0])[-1]
     return f"{name}-{sha256_of_text(prompt_source(prompts) + content)[:12]}"
 
+
+def tasks_folder():
+    """The folder of prepared tasks in the store. Our own are named by their content too, others by the harness's version."""
+    names = settings.evaluation.capabilities.tasks
+    try:
+        harness = version("lm_eval")
+    except PackageNotFoundError:
+        harness = ""
+    own = [sha256_of_file(Path(path)) for path in own_tasks()]
+    return sha256_of_text(canonical_json([names, own, harness]))[:12]
+
+
+def own_tasks():
+    """The files of the tasks that are our own, watched by their content (`tasks_folder`)."""
+    names = settings.evaluation.capabilities.tasks
+    return sorted(str(path) for name in names for path in Path("tasks").glob(f"{name}.*"))
+
+
+tasks = f"{store}/tasks/{tasks_folder()}/tasks.json"
+asked_tasks = [tasks] if "capabilities" in settings.evaluation.which else []
 
 prompt_folders = {prompts_folder(prompts): prompts for prompts in settings.questions.extra}
 prompt_tables = [
@@ -278,20 +299,30 @@ def contribution_adapter(constitution):
     )
 
 
-def evaluation_tables():
+def evaluation_tables(constitution, student, seed):
+    """The results of every evaluation that the run makes of a constitution."""
+    return expand(
+        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
+        run=settings.run,
+        student=student,
+        constitution=constitution,
+        seed=seed,
+        evaluation=evaluations_of(settings, constitution),
+    )
+
+
+def all_evaluation_tables():
     """The results of every evaluation that the run makes, for every student, constitution and seed."""
     return [
         path
         for constitution in settings.constitutions
-        for path in expand(
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
-            run=settings.run,
-            student=settings.students,
-            constitution=constitution,
-            seed=settings.seeds,
-            evaluation=evaluations_of(settings, constitution),
-        )
+        for path in evaluation_tables(constitution, settings.students, settings.seeds)
     ]
+
+
+def cell_evaluation_tables(wildcards):
+    """The results of every evaluation of one student, constitution and seed."""
+    return evaluation_tables(wildcards.constitution, wildcards.student, wildcards.seed)
 
 
 def ranker_comparisons(wildcards):

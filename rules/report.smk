@@ -31,7 +31,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
             "results/{run}/{student}/{constitution}/seed{seed}/steered/grid.parquet",
         ),
-        evaluations=evaluation_tables(),
+        evaluations=all_evaluation_tables(),
         samples=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",

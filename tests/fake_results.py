@@ -24,6 +24,7 @@ from ethos.tables import (
     write_table,
 )
 from scripts.write_report import main
+from tests.fake_capabilities import fake_capabilities
 from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
 
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -190,6 +191,8 @@ def _build_cell(
         rows, moves = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
         write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        asked = fake_capabilities(cell | {"seed": seed})
+        write_table(home / "evaluations" / "capabilities.parquet", table_from(asked, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         if settings.contributions:

@@ -13,7 +13,7 @@ import pytest
 from ethos.arms import ARMS
 from ethos.folding import fold
 from ethos.steering import read_steering_vector
-from ethos.tables import METRICS, SAMPLES, STEERING_GRID, read_table
+from ethos.tables import ITEMS, METRICS, SAMPLES, STEERING_GRID, read_table
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,7 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
         "preferences",
         "preference_model",
         "overoptimisation",
+        "capabilities",
     }
     page = (report / "index.html").read_text()
     assert page.casefold().count("<script") == 2  # the results as data, and the page's own, whose hash the page allows
@@ -174,6 +175,18 @@ def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) 
     assert found["accuracy", "train split"]["n"] == len({row["question_id"] for row in pairs}) - len(held_out)
     assert {"brier", "calibration_error", "reward_length_correlation"} <= {metric for metric, _ in found}
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in rows if row["ci_low"] is not None)
+
+
+def test_every_arm_is_asked_the_same_items_and_prompted_is_base_where_there_is_no_prompt(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    asked = read_table(evaluations / "items.parquet", ITEMS).to_pylist()
+    items = {arm: [(row["part"], row["item"]) for row in asked if row["arm"] == arm] for arm in ARMS}
+    assert len(items["base"]) == 12 and all(own == items["base"] for own in items.values())
+    rows = read_table(evaluations / "capabilities.parquet", METRICS).to_pylist()
+    found = {(row["slice"], row["metric"], row["arm"], row["reference"]): row for row in rows}
+    assert found["plain_prose", "bits_per_byte", "prompted", "base"]["value"] == 0
+    assert found["plain_prose", "bits_per_byte", "distilled", "base"]["value"] != 0
+    assert {row["n"] for row in rows} == {6}
 
 
 def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_its_rewards(finished: Checkout) -> None:

@@ -16,7 +16,7 @@ QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
-EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING
+EVALUATIONS = {"sample_arms", "evaluate_preferences", "evaluate_capabilities"} | MEASURING
 # What follows from each stage on, in one constitution; the report joins all constitutions.
 FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
@@ -178,9 +178,10 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "  grid_questions: 6", "  grid_questions: 5", FROM_STEERING, "steering.grid_questions: 6 -> 5"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | {"evaluate_capabilities"}, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences", "evaluate_capabilities"}, "evaluation.confidence: 0.95 -> 0.9"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
+        ("config/test.yaml", "    limit: 6", "    limit: 8", {"evaluate_capabilities"}, "evaluation.capabilities.limit: 6 -> 8"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
@@ -205,6 +206,15 @@ def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> 
     jobs = plan(copy)
     assert rules_of(jobs) == {"candor": MEASURING, "": REPORT}
     assert jobs["evaluate_character", "candor"].endswith(": cues changed")
+
+
+def test_another_item_of_a_task_is_prepared_and_asked_anew_and_nothing_else_is(copy: Checkout) -> None:
+    copy.edit("tasks/everyday.jsonl", "What do bees make in a hive?", "What do bees make?")
+    assert rules_of(plan(copy)) == {
+        "": REPORT | {"prepare_tasks"},
+        "poeticism": {"evaluate_capabilities"},
+        "candor": {"evaluate_capabilities"},
+    }
 
 
 def test_a_teachers_names_reach_the_distillation_and_no_models_folder(checkout: Checkout) -> None:
