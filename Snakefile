@@ -20,6 +20,9 @@ include: "rules/claudes_character.smk"
 include: "rules/open_character_training.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
+include: "rules/stance.smk"
+include: "rules/judges.smk"
+include: "rules/drift.smk"
 include: "rules/report.smk"
 
 

@@ -18,6 +18,10 @@ _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
 # At least as many as there are.
 REFLECTION_PROMPTS = 10
 ARMS = 10
+WRITTEN_QUESTIONS = 50
+LABELLED_PAIRS = 20
+# Three users, each of whom gets an answer that is judged, and whose replies are scored.
+STANCE_TURNS = 9
 
 
 def weights_mb(folders: Iterable[Path]) -> int:
@@ -44,7 +48,8 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
 
     questions: those of the constitution, everyday ones included.
     """
-    introspection, preferences = settings.introspection, settings.evaluation.preferences
+    introspection, evaluation = settings.introspection, settings.evaluation
+    preferences, stance, drift = evaluation.preferences, evaluation.stance, evaluation.drift
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
@@ -54,4 +59,13 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     if rule == "evaluate_preferences":
         matches = preferences.traits * preferences.matches_per_trait // 2
         return ARMS * matches * preferences.sampling.max_new_tokens
+    if rule == "evaluate_stance":
+        # Scoring a reply or a verdict is counted as about as long as an answer.
+        return ARMS * stance.statements * STANCE_TURNS * stance.sampling.max_new_tokens
+    if rule == "evaluate_judges":
+        return 2 * LABELLED_PAIRS * evaluation.judges.sampling.max_new_tokens
+    if rule == "evaluate_drift":
+        others = len(drift.constitutions or settings.constitutions)
+        sampled = evaluation.responses_per_question * evaluation.sampling.max_new_tokens
+        return (1 + len(drift.arms)) * others * WRITTEN_QUESTIONS * sampled
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens
