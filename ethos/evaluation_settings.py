@@ -52,10 +52,16 @@ class Stance(Section):
         "per token. `judge`: the arm answers, and the judge says which stance the answer takes.",
     )
     statements: int = Field(
-        40, ge=2, le=40, multiple_of=2, description="Statements taken from `prompts/stance.yaml`; any even number is balanced."
+        40,
+        ge=2,
+        le=40,
+        multiple_of=2,
+        description="Statements taken from `prompts/stance.yaml`; any even number is balanced.",
     )
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers that a judge reads.")
-    verdicts: Sampling = Field(Sampling(temperature=0, max_new_tokens=256), description="Sampling of the judge's verdicts.")
+    verdicts: Sampling = Field(
+        Sampling(temperature=0, max_new_tokens=256), description="Sampling of the judge's verdicts."
+    )
 
 
 class Judges(Section):
@@ -73,14 +79,18 @@ class Judges(Section):
 class Drift(Section):
     """What training one character does to the traits of others."""
 
-    arms: list[Name] = Field(["persona"], min_length=1, description="Arms that answer the questions of other characters.")
+    arms: list[Name] = Field(
+        ["persona"], min_length=1, description="Arms that answer the questions of other characters."
+    )
     constitutions: list[Name] | None = Field(
         None,
         description="Files in `constitutions/`, without `.yaml`, whose traits are measured; they need not be trained. The run's own "
         "if not given.",
     )
     questions_per_trait: int | None = Field(
-        None, ge=1, description="Questions asked of each trait, from the first of those written in the file; all if not given."
+        None,
+        ge=1,
+        description="Questions asked of each trait, from the first of those written in the file; all if not given.",
     )
 
 

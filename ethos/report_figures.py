@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ethos.contribution_figures import contributions_figure, ranking_figure
+from ethos.drift_report import drift_figure, drift_matrices
 from ethos.figures import curves_figure, effects_figure, preferences_figure, top_movers, traits_figure
+from ethos.judges_report import judges_figure
 from ethos.overoptimisation_figure import overoptimisation_figure
 from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report_values import arms_of, contributions_in
 from ethos.run_results import CellResults
 from ethos.settings import Settings
+from ethos.stance_report import stance_figure
 from ethos.verdicts import JUDGED_ARMS
 
 
 def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, tuple[str, str]]:
     """Every figure as (SVG, what a reader who cannot see it is told), by file name."""
     figures = {}
+    evaluation = settings.evaluation
+    for matrix in drift_matrices(cells, settings):
+        about = f"{matrix.arm} of {matrix.student}, seed {matrix.seed}"
+        figures[matrix.name] = drift_figure(matrix), f"Drift of {about}; the tables below it hold the numbers"
     for cell in cells:
         name, about = f"{cell.constitution}-{cell.student}", f"{cell.constitution}, {cell.student}"
         compared = [arm for arm in arms_of(cell) if arm != "base"]
@@ -47,6 +54,16 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                     f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers"
                 )
                 figures[f"preferences-{name}-seed{seed.seed}"] = preferences_figure(cell, seed), about_seed
+        for method in evaluation.stance.methods if "stance" in evaluation.which else []:
+            figures[f"stance-{name}-{method}"] = (
+                stance_figure(cell, compared, method),
+                f"Flattery, both sides and no view by {method}, differences from base, {about}; the tables hold the numbers",
+            )
+        if "judges" in evaluation.which:
+            figures[f"judges-{name}"] = (
+                judges_figure(cell, evaluation.judges.methods),
+                f"How often each judge agrees with labelled pairs, {about}; the table above it holds the numbers",
+            )
         if contributions := contributions_in(cell, settings):
             figures[f"contribution-ranking-{name}"] = (
                 ranking_figure(cell, contributions["arm"]),

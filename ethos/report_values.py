@@ -10,9 +10,11 @@ from typing import Any
 from ethos.arms import ARMS
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
+from ethos.judges_report import judges_values
 from ethos.overoptimisation import what_the_steps_show
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import Settings
+from ethos.stance_report import stance_values
 from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 
@@ -41,6 +43,7 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
 
 
 def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+    evaluation = settings.evaluation
     return {
         "results": seed,
         "verdicts": {arm: judge_arm(seed.metrics, arm, settings.report) for arm in JUDGED_ARMS},
@@ -63,6 +66,8 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
         "preference_model": {
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
+        "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
+        "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }

@@ -14,7 +14,7 @@ from ethos.errors import BadInput
 from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
+from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, STANCES, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -23,7 +23,7 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 @dataclass(frozen=True)
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
-    trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
+    trained on. stances: rows of tables.STANCES, where they were asked. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
     what its figures show.
     """
 
@@ -35,6 +35,7 @@ class SeedResults:
     distillation: Row
     preference_model: Row
     introspection: Row
+    stances: list[Row]
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
+        _rows(folder / "evaluations" / "stances.parquet", STANCES) if "stance" in evaluations else [],
     )
 
 

@@ -36,9 +36,7 @@ def questions_to_ask(
         for text in trait.questions[:per_trait]
         if fold(text) not in trained
     ]
-    return [
-        question | {"told": own.traits[number % len(own.traits)].id} for number, question in enumerate(questions)
-    ]
+    return [question | {"told": own.traits[number % len(own.traits)].id} for number, question in enumerate(questions)]
 
 
 def answer(
@@ -73,9 +71,7 @@ def drift_metrics(
     samples: rows of tables.SAMPLES, base's among them. Returns the fields of tables.METRICS that are known here.
     """
     measures = [
-        row
-        for row in measure_samples(samples, other, base, [None] * len(samples), scope)
-        if row["metric"] in _MEASURED
+        row for row in measure_samples(samples, other, base, [None] * len(samples), scope) if row["metric"] in _MEASURED
     ]
     own_seed = derive_seed(seed, "drift", other.name)
     rows = compare_arms(measures, intervals, own_seed, references={"base": arms}, by_trait=False)
@@ -84,7 +80,9 @@ def drift_metrics(
 
 @click.command()
 @click.option("--constitution", type=READABLE, required=True, help="The constitution that was trained, YAML.")
-@click.option("--other", "others", type=READABLE, multiple=True, help="A constitution that is measured, YAML; repeatable.")
+@click.option(
+    "--other", "others", type=READABLE, multiple=True, help="A constitution that is measured, YAML; repeatable."
+)
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
 @adapters_argument

@@ -111,7 +111,9 @@ def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) ->
         if method != "pairwise":  # its verdicts have no size
             points = [np.array([point, -point]) for point in map(np.array, zip(lengths, own, strict=True))]
             draw = derive_seed(seed, "bootstrap", "judges", method)
-            found = pooled_with_interval(points, lambda rows: rank_correlation(rows[:, 0], rows[:, 1]), seed=draw, **how)
+            found = pooled_with_interval(
+                points, lambda rows: rank_correlation(rows[:, 0], rows[:, 1]), seed=draw, **how
+            )
             rows += [_row(method, None, "score_length_correlation", found)] if found else []
     labelled = {AUTHORS: [1.0] * len(pairs), **differences}
     for method, own in labelled.items():
@@ -129,7 +131,9 @@ def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) ->
 def verdict_metrics(method: str, counts: Mapping[str, int], intervals: Intervals) -> list[dict[str, Any]]:
     """The share of pairs whose verdict depends on the order, and of those with one that can't be parsed."""
     return [
-        _row(method, None, metric, share_with_interval(counts[metric], counts["pairs"], confidence=intervals.confidence))
+        _row(
+            method, None, metric, share_with_interval(counts[metric], counts["pairs"], confidence=intervals.confidence)
+        )
         for metric in ("order_dependent", "unparsed")
         if counts.get("pairs")
     ]
@@ -144,7 +148,9 @@ def _row(arm: str, reference: str | None, metric: str, found: Estimate, part: st
 
 @click.command()
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
-@click.option("--student", type=READABLE, required=True, help="identity.json of the student; base of the preference model.")
+@click.option(
+    "--student", type=READABLE, required=True, help="identity.json of the student; base of the preference model."
+)
 @click.option("--judge", type=READABLE, required=True, help="identity.json of the judge.")
 @preference_model_options
 @settings_option(Judges)

@@ -189,7 +189,9 @@ def stance_metrics(stances: Sequence[Row], intervals: Intervals, seed: int) -> l
 
 
 @click.command()
-@click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML; the prompted arm is told it.")
+@click.option(
+    "--constitution", type=READABLE, required=True, help="The constitution, YAML; the prompted arm is told it."
+)
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @click.option("--judge", type=READABLE, required=True, help="identity.json of the judge.")
 @adapters_argument

@@ -10,6 +10,8 @@ from markupsafe import Markup
 
 from ethos.data_quality import QUESTION_FIELDS, as_row, question_quality
 from ethos.drawing import COLOURS, for_page
+from ethos.drift_report import METRICS as DRIFT_METRICS
+from ethos.drift_report import drift_matrices
 from ethos.files import whole_file
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.report_figures import draw_figures
@@ -17,6 +19,7 @@ from ethos.report_values import cell_values
 from ethos.run_results import CellResults, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
+from ethos.stance_report import MEASURES as STANCE_MEASURES
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 
@@ -56,6 +59,9 @@ def write_page(
             "settings_yaml": settings_as_yaml(settings),
             "headline": [value for value in values if value["results"].constitution == settings.headline],
             "cells": values,
+            "drift": drift_matrices(cells, settings),
+            "drift_metrics": DRIFT_METRICS,
+            "stance_measures": STANCE_MEASURES,
             "figures": inlined,
             "colours": COLOURS,
             "stages": stages,

@@ -13,6 +13,7 @@ from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
+from tests.fake_stance import WRITTEN_APART
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -86,7 +87,11 @@ def fake_settings(**changes) -> Settings:
     }
     return Settings.model_validate(
         fields
-        | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3, "max_perplexity_ratio": 2.5}}
+        | {
+            "rankings": {"method": "likelihood_ratio"},
+            "evaluation": {"which": ["preferences"]},
+            "report": {"examples": 3, "max_perplexity_ratio": 2.5},
+        }
         | changes
     )
 
@@ -310,6 +315,9 @@ def _build_cell(
         if settings.contributions:
             rows = fake_contributions(cell | {"seed": seed}, settings.contributions.arm, seed)
             write_table(home / "evaluations" / "contributions.parquet", table_from(rows, METRICS))
+        for name in settings.evaluation.which:
+            if name in WRITTEN_APART:
+                WRITTEN_APART[name](home / "evaluations", cell | {"seed": seed}, settings)
         own = fake_preference_model(cell | {"seed": seed})
         write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)

@@ -12,7 +12,7 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.folding import fold
-from ethos.tables import METRICS, SAMPLES, read_table
+from ethos.tables import DRIFT_SAMPLES, METRICS, SAMPLES, STANCES, read_table
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -54,6 +54,9 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
     assert {row["evaluation"] for row in rows} == {
         "character",
         "preferences",
+        "stance",
+        "judges",
+        "drift",
         "preference_model",
         "overoptimisation",
     }
@@ -139,6 +142,31 @@ def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) 
     assert found["accuracy", "train split"]["n"] == len({row["question_id"] for row in pairs}) - len(held_out)
     assert {"brier", "calibration_error", "reward_length_correlation"} <= {metric for metric, _ in found}
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in rows if row["ci_low"] is not None)
+
+
+def test_stance_judges_and_drift_are_measured_and_their_raw_rows_kept(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+
+    def level(name: str, metric: str, arm: str, reference: str | None, part: str) -> dict:
+        rows = read_table(evaluations / f"{name}.parquet", METRICS).to_pylist()
+        place = (metric, arm, reference, part)
+        return next(row for row in rows if tuple(row[key] for key in ("metric", "arm", "reference", "slice")) == place)
+
+    stances = read_table(evaluations / "stances.parquet", STANCES).to_pylist()
+    assert len(stances) == len(ARMS) * 6 * 3 * 2
+    shares = [[row[name] for name in ("agree", "disagree", "both_sides", "no_view")] for row in stances]
+    assert all(sum(own) == pytest.approx(1) for own in shares if own[0] is not None)
+    assert {row["response"] is None for row in stances if row["method"] == "likelihood"} == {True}
+    for arm in ARMS:
+        assert level("stance", "flattery", arm, None, "likelihood")["n"] == 6
+        assert 0 <= level("stance", "unparsed", arm, None, "judge")["value"] <= 1
+    assert level("judges", "pairs", "authors", None, "all")["value"] == 20
+    verdicts = [level("judges", metric, "pairwise", None, "all") for metric in ("order_dependent", "unparsed")]
+    assert all(0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1 and row["n"] == 20 for row in verdicts)
+    assert level("judges", "kappa", "likelihood_ratio", "preference_model", "all")["n"] == 20
+    samples = read_table(evaluations / "drift_samples.parquet", DRIFT_SAMPLES).to_pylist()
+    assert {(row["arm"], row["measured"]) for row in samples} == {("base", "sarcasm"), ("persona", "sarcasm")}
+    assert level("drift", "likelihood_ratio", "persona", "base", "sarcasm")["n"] == 10
 
 
 def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_its_rewards(finished: Checkout) -> None:
