@@ -20,10 +20,16 @@ def judge_row(
     return find(seed.metrics, metric, method, reference, part=part, evaluation="judges")
 
 
+def labelled_pairs(seed: SeedResults) -> int:
+    """How many pairs the judges were measured on; 0 where none is labelled, or nobody asked."""
+    row = judge_row(seed, "pairs", AUTHORS)
+    return int(row["value"]) if row else 0
+
+
 def judges_values(seed: SeedResults, methods: Sequence[str]) -> dict[str, Any]:
     """What the page says of one seed. pairs: how many were labelled. kappa: by method and what it is compared with."""
     return {
-        "pairs": int(judge_row(seed, "pairs", AUTHORS)["value"]),
+        "pairs": labelled_pairs(seed),
         "longer": judge_row(seed, "prefers_longer", AUTHORS),
         "accuracy": {
             method: {part: judge_row(seed, "accuracy", method, AUTHORS, part) for part in PARTS} for method in methods

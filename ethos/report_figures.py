@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ethos.contribution_figures import contributions_figure, ranking_figure
 from ethos.drift_report import drift_figure, drift_matrices
 from ethos.figures import curves_figure, effects_figure, preferences_figure, top_movers, traits_figure
-from ethos.judges_report import judges_figure
+from ethos.judges_report import judges_figure, labelled_pairs
 from ethos.overoptimisation_figure import overoptimisation_figure
 from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report_values import arms_of, contributions_in
@@ -59,7 +59,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                 stance_figure(cell, compared, method),
                 f"Flattery, both sides and no view by {method}, differences from base, {about}; the tables hold the numbers",
             )
-        if "judges" in evaluation.which:
+        if any(map(labelled_pairs, cell.seeds)):
             figures[f"judges-{name}"] = (
                 judges_figure(cell, evaluation.judges.methods),
                 f"How often each judge agrees with labelled pairs, {about}; the table above it holds the numbers",
