@@ -182,7 +182,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms", "evaluate_drift"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "    statements: 6", "    statements: 8", {"evaluate_stance"}, "evaluation.stance.statements: 6 -> 8"),
-        ("config/test.yaml", "  judges:\n", "  judges:\n    methods: [pairwise]\n", {"evaluate_judges"}, 'evaluation.judges.methods: ["preference_model","likelihood_ratio","pairwise"] -> ["pairwise"]'),
+        ("config/test.yaml", "  judges:\n", "  judges:\n    methods: [pairwise]\n", {"evaluate_judges"}, 'evaluation.judges.methods: ["preference_model", "likelihood_ratio", "pairwise"] -> ["pairwise"]'),
         ("config/test.yaml", "    questions_per_trait: 1", "    questions_per_trait: 2", {"evaluate_drift"}, "evaluation.drift.questions_per_trait: 1 -> 2"),
         ("prompts/stance.yaml", "Whales are mammals.", "Dolphins are mammals.", {"evaluate_stance"}, "prompts/stance.yaml changed"),
         ("prompts/judge_stance.jinja", "taken as a whole?", "all in all?", {"evaluate_stance"}, "prompts/judge_stance.jinja changed"),
