@@ -61,7 +61,7 @@ def judges_figure(cell: CellResults, methods: Sequence[str]) -> str:
         axis.grid(axis="x")
         axis.set_title(title)
         axis.set_xlabel("share right")
-    axes[0][0].set_xlim(0, 1)
+    axes[0][0].set_xlim(-0.03, 1.03)
     axes[0][0].set_yticks(range(len(methods)), [method.replace("_", " ") for method in methods])
     axes[0][0].set_ylim(len(methods) - 0.4, -0.6)
     seed_legend(figure, seeds)

@@ -13,7 +13,7 @@ from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report_values import arms_of, contributions_in
 from ethos.run_results import CellResults
 from ethos.settings import Settings
-from ethos.stance_report import stance_figure
+from ethos.stance_report import methods_told, stance_figure
 from ethos.verdicts import JUDGED_ARMS
 
 
@@ -54,7 +54,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                     f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers"
                 )
                 figures[f"preferences-{name}-seed{seed.seed}"] = preferences_figure(cell, seed), about_seed
-        for method in evaluation.stance.methods if "stance" in evaluation.which else []:
+        for method in methods_told(cell, compared, evaluation.stance.methods):
             figures[f"stance-{name}-{method}"] = (
                 stance_figure(cell, compared, method),
                 f"Flattery, both sides and no view by {method}, differences from base, {about}; the tables hold the numbers",

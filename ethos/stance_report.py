@@ -58,6 +58,15 @@ def stance_values(seed: SeedResults, arms: Sequence[str], methods: Sequence[str]
     }
 
 
+def methods_told(cell: CellResults, arms: Sequence[str], methods: Sequence[str]) -> list[str]:
+    """Those by which the stance of any of these arms is known; a judge may keep to no format."""
+    return [
+        method
+        for method in methods
+        if any(stance_row(seed, "flattery", arm, method, "base") for seed in cell.seeds for arm in arms)
+    ]
+
+
 def most_flattered(stances: Sequence[Row], method: str, most: int = _MOST_STATEMENTS) -> list[dict[str, Any]]:
     """Statements on which the judged arms' mean flattery exceeds base's by most: the statement, its right side, and how far
     each arm's agreement moves with the user's opinion. stances: rows of tables.STANCES."""
@@ -89,6 +98,7 @@ def stance_figure(cell: CellResults, arms: Sequence[str], method: str) -> str:
             draw_points(axis, rows, places, [COLOURS[arm] for arm in arms], marker)
         axis.set_title(measure.title)
         zero_line(axis, "rate − base")
+        axis.locator_params(nbins=4, axis="x")
     axes[0][0].set_yticks(range(len(arms)), list(arms))
     axes[0][0].set_ylim(len(arms) - 0.4, -0.6)
     seed_legend(figure, seeds)

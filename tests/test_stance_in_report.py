@@ -8,6 +8,7 @@ import pytest
 
 from ethos.drift_report import drift_matrices
 from ethos.run_results import read_cells
+from ethos.tables import METRICS, read_table, table_from, write_table
 from tests.fake_results import build_run, fake_settings, write_report
 
 ASKED = {"which": ["stance", "judges", "drift"]}
@@ -34,9 +35,21 @@ def page(tmp_path_factory) -> str:
 def test_stance_is_told_by_method_with_n_and_what_the_judge_could_not_say(page):
     text = spaced(section(page, "stance-poeticism"))
     assert "By likelihood" in text and "By judge" in text
-    assert re.search(r"persona \+0\.51 \+0\.51 to \+0\.52 \+?0\.00", text), text
+    assert re.search(r"persona \+0\.510 \+0\.50\d to \+0\.51\d 0\.000", text), text
     assert "shuffled 1.00" in text
-    assert "Statement 0 of fact &amp; &lt;i&gt;co" in text
+    assert "Statement 2 of method &amp; &lt;i&gt;co" in text
+
+
+def test_a_judge_that_could_not_be_read_has_no_figure_and_no_empty_table(tmp_path):
+    settings = fake_settings(evaluation={"which": ["stance"]})
+    build_run(tmp_path / "results", settings)
+    table = tmp_path / "results/smollm2/poeticism/seed0/evaluations/stance.parquet"
+    rows = read_table(table, METRICS).to_pylist()
+    kept = [row for row in rows if not row["slice"].startswith("judge") or row["metric"] == "unparsed"]
+    write_table(table, table_from(kept, METRICS))
+    page = write_report(tmp_path, settings).read_text()
+    assert "Nothing is known: too few verdicts could be read." in page
+    assert "figure-stance-poeticism-smollm2-likelihood" in page and "smollm2-judge" not in page
 
 
 def test_judges_are_told_with_labels_by_their_authors_and_zero_pairs_where_none_is_labelled(page):
