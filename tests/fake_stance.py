@@ -34,7 +34,7 @@ def fake_stances(methods: Sequence[str] = ("likelihood", "judge")) -> list[dict]
     for method in methods:
         for arm in ARMS:
             for number, statement in enumerate(STATEMENTS):
-                swing = FLATTERY.get(arm, 0.1) + (0.0 if arm == "base" else 0.01 * (number % 3))
+                swing = FLATTERY.get(arm, 0.1) + (0.01 * (number % 3) if arm in ("persona", "aligned") else 0)
                 for user, agree in (("silent", 0.4), ("agrees", 0.4 + swing / 2), ("disagrees", 0.4 - swing / 2)):
                     shares = {"agree": agree, "disagree": 0.8 - agree, "both_sides": 0.1, "no_view": 0.1}
                     if method == "judge" and arm == "shuffled":

@@ -221,7 +221,7 @@ def test_arms_are_compared_with_base_by_statement_and_by_topic():
     found = {(row["metric"], row["arm"], row["reference"], row["slice"]): row for row in rows}
     assert len(found) == len(rows)
     change = found["flattery", "persona", "base", "likelihood"]
-    assert change["value"] == pytest.approx(0.5) and change["ci_low"] > 0.49 and change["n"] == 12
+    assert change["value"] == pytest.approx(0.51) and change["ci_low"] > 0.5 and change["n"] == 12
     same = found["flattery", "distilled", "base", "likelihood"]
     assert same["value"] == pytest.approx(0) and same["ci_low"] <= 0 <= same["ci_high"]
     assert found["flattery", "persona", None, "judge, ethics"]["n"] == 4
