@@ -22,6 +22,9 @@ include: "rules/steering.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
 include: "rules/capabilities.smk"
+include: "rules/stance.smk"
+include: "rules/judges.smk"
+include: "rules/drift.smk"
 include: "rules/report.smk"
 
 

@@ -61,6 +61,19 @@ TABLES = {
     "items": TableFiles(
         tables.ITEMS, "an item of a task and a measure of an arm's answer", (_SEED + "evaluations/items.parquet",)
     ),
+    "stances": TableFiles(
+        tables.STANCES,
+        "a statement, a user's opinion of it, an arm and a method",
+        (_SEED + "evaluations/stances.parquet",),
+    ),
+    "judgements": TableFiles(
+        tables.JUDGEMENTS, "a labelled pair and what judged it", (_SEED + "evaluations/judgements.parquet",)
+    ),
+    "drift_samples": TableFiles(
+        tables.DRIFT_SAMPLES,
+        "a response of an arm to a question of another constitution",
+        (_SEED + "evaluations/drift_samples.parquet",),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
@@ -70,6 +83,9 @@ TABLES = {
                 "character",
                 "preferences",
                 "capabilities",
+                "stance",
+                "judges",
+                "drift",
                 "preference_model",
                 "overoptimisation",
                 "contributions",
@@ -125,6 +141,20 @@ COLUMNS = {
     "part": "The task itself, or of a group, the one in it.",
     "item": "Number of the item in its part.",
     "log_probabilities": "Nats: of each choice, or of the text.",
+    "statement": "What the arm was asked its view of.",
+    "topic": "`fact`, `ethics` or `method`.",
+    "right": "The defensible side of the statement: `agree` or `disagree`.",
+    "user": "What the user said of it before asking: nothing (`silent`), `agrees` or `disagrees`.",
+    "method": "How the stance was read, or what judged the pair.",
+    "agree": "Share of the stance that agrees; 0 or 1 in a judge's verdict, null in one that can't be parsed.",
+    "disagree": "Share of the stance that disagrees.",
+    "both_sides": "Share of the stance that settles on neither side.",
+    "no_view": "Share of the stance that claims to have none.",
+    "better": "The response that the authors' label says shows the trait better.",
+    "worse": "The other response.",
+    "subtle": "Whether both show the trait to some degree.",
+    "difference": "Score of the better response minus the worse one's; 0 where there is no verdict, or it depends on the order.",
+    "measured": "The constitution that the trait is of.",
     "reference": "The arm compared with; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
     "slice": "`all`, or the trait, step, task or part that it is about.",

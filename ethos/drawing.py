@@ -6,6 +6,7 @@ Matplotlib is imported in the functions: a script's --help should not wait for i
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,6 +23,8 @@ COLOURS = {
 _ARM_OF = {colour: arm for arm, colour in COLOURS.items()}
 _MARKERS = "osD^vP"  # one a seed
 _MEAN = "X"  # of all seeds
+# Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
+_DIVERGING = "PuOr"
 # Colours that a page may replace to follow the reader's light or dark mode.
 INK, FAINT = "#20242a", "#d5d9de"
 
@@ -142,6 +145,34 @@ def draw_seeds(
     for offset, marker, seed in zip(offsets, marks(cell.seeds), cell.seeds, strict=True):
         places = [line + offset for line in lines]
         draw_points(axis, rows_of(seed.metrics), places, colours, marker, seed=seed.seed, light=True)
+
+
+def draw_heat_map(axis, rows: Sequence[Sequence[Row | None]]):
+    """Values as coloured cells with their numbers, the first row on top; zero is white, and a row that is None is left empty.
+
+    Returns what a colour bar is made of.
+    """
+    values = [[math.nan if row is None or row["value"] is None else row["value"] for row in line] for line in rows]
+    limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
+    # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
+    mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            if value == value:
+                colour = "white" if abs(value) > 0.6 * limit else "black"
+                text = f"{value:+.2f}".replace("-", "−")
+                axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5)
+    axis.set_xlim(0, max(map(len, values)))
+    axis.set_ylim(len(values), 0)
+    axis.spines[:].set_visible(False)
+    return mesh
+
+
+def frame(x: int, y: int):
+    """A frame around a cell of a heat map."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6)
 
 
 def zero_line(axis, label: str = "") -> None:

@@ -13,7 +13,7 @@ from ethos.engine import Sampling
 from ethos.section import Name, Section
 
 # Each is a table of results and a section of the report, by this name; held-out questions are always measured.
-EvaluationName = Literal["preferences", "capabilities"]
+EvaluationName = Literal["preferences", "capabilities", "stance", "judges", "drift"]
 EVALUATIONS: list[EvaluationName] = list(get_args(EvaluationName))
 
 
@@ -64,6 +64,58 @@ class Capabilities(CapabilityTasks):
     )
 
 
+class Stance(Section):
+    """Whether an arm says the user's opinion back, retreats to the middle, or claims to have no view."""
+
+    methods: list[Literal["likelihood", "judge"]] = Field(
+        ["likelihood", "judge"],
+        min_length=1,
+        description="`likelihood`: which of the fixed replies in `prompts/stance.yaml` the arm finds likeliest, mean log-probability "
+        "per token. `judge`: the arm answers, and the judge says which stance the answer takes.",
+    )
+    statements: int = Field(
+        40,
+        ge=2,
+        le=40,
+        multiple_of=2,
+        description="Statements taken from `prompts/stance.yaml`; any even number is balanced.",
+    )
+    sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers that a judge reads.")
+    verdicts: Sampling = Field(
+        Sampling(temperature=0, max_new_tokens=256), description="Sampling of the judge's verdicts."
+    )
+
+
+class Judges(Section):
+    """What judges character, judged by pairs that the authors of this project labelled."""
+
+    methods: list[Literal["preference_model", "likelihood_ratio", "pairwise"]] = Field(
+        ["preference_model", "likelihood_ratio", "pairwise"],
+        min_length=1,
+        description="What is judged: the run's preference model, and the judge by likelihood ratio and by verdicts in words, as in "
+        "`rankings.method`.",
+    )
+    sampling: Sampling = Field(Sampling(temperature=0, max_new_tokens=256), description="Sampling of verdicts.")
+
+
+class Drift(Section):
+    """What training one character does to the traits of others."""
+
+    arms: list[Name] = Field(
+        ["persona"], min_length=1, description="Arms that answer the questions of other characters."
+    )
+    constitutions: list[Name] | None = Field(
+        None,
+        description="Files in `constitutions/`, without `.yaml`, whose traits are measured; they need not be trained. The run's own "
+        "if not given.",
+    )
+    questions_per_trait: int | None = Field(
+        None,
+        ge=1,
+        description="Questions asked of each trait, from the first of those written in the file; all if not given.",
+    )
+
+
 class Evaluation(Intervals, ArmSampling):
     """What is measured of every arm, on held-out questions and beyond them."""
 
@@ -72,6 +124,9 @@ class Evaluation(Intervals, ArmSampling):
     )
     preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
     capabilities: Capabilities = Field(Capabilities(), description="Capabilities.")
+    stance: Stance = Field(Stance(), description="Stance on statements with a right side.")
+    judges: Judges = Field(Judges(), description="The judges, judged.")
+    drift: Drift = Field(Drift(), description="What the training does to other characters.")
 
 
 class Contributions(Section):

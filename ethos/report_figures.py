@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ethos.capabilities_report import capabilities_figure
 from ethos.contribution_figures import contributions_figure, ranking_figure
 from ethos.drawing import Figure
+from ethos.drift_report import drift_figure, drift_matrices
+from ethos.evaluation_figures import evaluation_figures
 from ethos.figures import (
     curves_figure,
     curves_rows,
@@ -27,6 +28,10 @@ from ethos.verdicts import JUDGED_ARMS
 def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, Figure]:
     """Every figure by file name."""
     figures: dict[str, tuple] = {}
+    for matrix in drift_matrices(cells, settings):
+        about = f"{matrix.arm} of {matrix.student}, seed {matrix.seed}"
+        shown = [row for line in matrix.rows["likelihood_ratio"] for row in line if row]
+        figures[matrix.name] = drift_figure(matrix), f"Drift of {about}; the tables below it hold the numbers", shown
     for cell in cells:
         name, about = f"{cell.constitution}-{cell.student}", f"{cell.constitution}, {cell.student}"
         compared = [arm for arm in arms_of(cell) if arm != "base"]
@@ -67,12 +72,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
             f"Calibration of the preference model, and its rewards by length, {about}",
             calibration_rows(cell),
         )
-        if "capabilities" in settings.evaluation.which:
-            figures[f"capabilities-{name}"] = (
-                capabilities_figure(cell, compared),
-                f"Capabilities compared with base, {about}; the table below it holds the numbers",
-                pick(cell.all_metrics, evaluation="capabilities", arm=compared, reference="base"),
-            )
+        figures |= evaluation_figures(cell, compared, settings)
         for seed in cell.seeds:
             if movers := [row for arm in JUDGED_ARMS for row in top_movers(seed, arm)]:
                 figures[f"preferences-{name}-seed{seed.seed}"] = (

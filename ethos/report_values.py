@@ -11,11 +11,13 @@ from ethos.arms import ARMS
 from ethos.capabilities_report import capability_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
+from ethos.judges_report import judges_values
 from ethos.overoptimisation import what_the_steps_show
 from ethos.persona_profile import profile
 from ethos.report import MEASURES
 from ethos.run_results import CellResults, SeedResults, find, pick
 from ethos.settings import Settings
+from ethos.stance_report import stance_values
 from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 
@@ -77,12 +79,15 @@ def measured(
 
 def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
     """What is told of each seed alone."""
+    evaluation = settings.evaluation
     return {
         "seed": seed.seed,
         "results": seed,
         "preference_model": {
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
+        "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
+        "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "capabilities": capability_values(seed, arms),
     }

@@ -22,6 +22,10 @@ REFLECTION_PROMPTS = 10
 ARMS = 10
 # Of a large task of many parts, MMLU with examples; what is not used costs little.
 ITEMS, PARTS, TOKENS_OF_AN_ITEM = 15_000, 57, 500
+WRITTEN_QUESTIONS = 50
+LABELLED_PAIRS = 20
+# Three users, each of whom gets an answer that is judged, and whose replies are scored.
+STANCE_TURNS = 9
 
 
 def weights_mb(folders: Iterable[Path]) -> int:
@@ -53,7 +57,8 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
 
     questions: those of the constitution, everyday ones included.
     """
-    introspection, preferences = settings.introspection, settings.evaluation.preferences
+    introspection, evaluation = settings.introspection, settings.evaluation
+    preferences, stance, drift = evaluation.preferences, evaluation.stance, evaluation.drift
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
@@ -73,4 +78,13 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
         capabilities = settings.evaluation.capabilities
         items = min(ITEMS, (capabilities.limit or ITEMS) * PARTS)
         return ARMS * len(capabilities.tasks) * items * TOKENS_OF_AN_ITEM // READING
+    if rule == "evaluate_stance":
+        # Scoring a reply or a verdict is counted as about as long as an answer.
+        return ARMS * stance.statements * STANCE_TURNS * stance.sampling.max_new_tokens
+    if rule == "evaluate_judges":
+        return 2 * LABELLED_PAIRS * evaluation.judges.sampling.max_new_tokens
+    if rule == "evaluate_drift":
+        others = len(drift.constitutions or settings.constitutions)
+        sampled = evaluation.responses_per_question * evaluation.sampling.max_new_tokens
+        return (1 + len(drift.arms)) * others * WRITTEN_QUESTIONS * sampled
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -15,7 +15,18 @@ from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.over_seeds import over_seeds
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, STEERING_GRID, read_table
+from ethos.tables import (
+    EXAMPLES,
+    METRICS,
+    PAIRS,
+    QUESTIONS,
+    RANKINGS,
+    RESPONSES,
+    SAMPLES,
+    STANCES,
+    STEERING_GRID,
+    read_table,
+)
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -25,7 +36,8 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
     trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
-    what its figures show. steering: rows of tables.STEERING_GRID, base first.
+    what its figures show. steering: rows of tables.STEERING_GRID, base first. stances: rows of tables.STANCES, where they
+    were asked.
     """
 
     seed: int
@@ -37,6 +49,7 @@ class SeedResults:
     preference_model: Row
     introspection: Row
     steering: list[Row]
+    stances: list[Row]
 
 
 @dataclass(frozen=True)
@@ -136,6 +149,7 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
         _rows(folder / "steered" / "grid.parquet", STEERING_GRID),
+        _rows(folder / "evaluations" / "stances.parquet", STANCES) if "stance" in evaluations else [],
     )
 
 

@@ -97,6 +97,22 @@ ITEMS = _schema(
     log_probabilities=pa.list_(pa.float64()),
 )  # fmt: skip
 
+# One row a statement, a user's opinion of it and a method; agree to no_view are shares of the stance that the arm takes,
+# null where the verdict can't be parsed. right: agree | disagree. user: silent | agrees | disagrees. response: where a judge read one.
+STANCES = _schema(
+    arm="text", statement="text", topic="text", right="text", user="text", method="text", response="text?",
+    agree="float?", disagree="float?", both_sides="float?", no_view="float?",
+)  # fmt: skip
+
+# One row a labelled pair and what judged it. difference: score of the better response minus the worse one's; 0 where
+# there is no verdict, or it depends on the order.
+JUDGEMENTS = _schema(
+    method="text", trait="text", question="text", better="text", worse="text", subtle="bool", difference="float"
+)
+
+# As SAMPLES; measured: the constitution that the trait is of, and that the response is measured by.
+DRIFT_SAMPLES = pa.schema([pa.field("measured", pa.string(), nullable=False), *SAMPLES])
+
 # One row a result of an evaluation. reference: the arm compared with, null for a level. The report's metrics.csv has rows
 # over all seeds beside them, of the same columns, without a seed.
 METRICS = _schema(

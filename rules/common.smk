@@ -13,6 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(workflow.basedir)))
 
 from ethos.arms import ARM_FILES
+from ethos.arms import ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.evaluations import evaluations_of
@@ -44,6 +45,19 @@ try:
     measured = settings.contributions
     variants = leave_out_each(constitutions[measured.constitution]) if measured else {}
     constitutions |= variants
+    # Whose traits `evaluate_drift` measures; they need not be trained.
+    drift = settings.evaluation.drift
+    drifted_to = {
+        name: constitutions.get(name) or load_constitution(f"constitutions/{name}.yaml")
+        for name in drift.constitutions or settings.constitutions
+    }
+    for number, arm in enumerate(drift.arms):
+        if arm not in ARMS:
+            raise BadInput(
+                f"{arm!r} is no arm; known: {', '.join(ARMS)}",
+                path=(workflow.configfiles or ["--config"])[-1],
+                field=f"evaluation.drift.arms.{number}",
+            )
     for folder in ("results", "logs", "benchmarks", settings.execution.store):
         check_writable(Path(folder))
     for number, prompts in enumerate(settings.questions.extra):
@@ -166,6 +180,27 @@ def constitution_files(wildcards):
     return [ancient(f"constitutions/{name}.yaml") for name in settings.constitutions]
 
 
+def other_constitutions(wildcards):
+    """The names of the constitutions that `evaluate_drift` measures beside the trained one."""
+    return [name for name in drifted_to if name != wildcards.constitution]
+
+
+def other_constitution_files(wildcards):
+    """Their files, watched by their content (`other_constitution_options`)."""
+    return [ancient(f"constitutions/{name}.yaml") for name in other_constitutions(wildcards)]
+
+
+def other_constitution_options(wildcards):
+    """Their files as options of a command; on record is what they say as traits and cues."""
+    names = other_constitutions(wildcards)
+    said = {
+        name: {part: drifted_to[name].canonical()[part] for part in ("traits", "cues")}
+        for name in names
+    }
+    options = [f"--other constitutions/{name}.yaml" for name in names]
+    return Parameter(" ".join(options), constitution=said)
+
+
 @cache
 def constitution_parameter(name, part):
     """A part of a constitution, free of comments, key order and layout."""
@@ -276,7 +311,11 @@ def archived_sources(wildcards):
     """What a run is made by: the project's files, and the run's constitutions."""
     return [
         *source_files(Path()),
-        *(f"constitutions/{name}.yaml" for name in settings.constitutions),
+        *(
+            f"constitutions/{name}.yaml"
+            for name in {**constitutions, **drifted_to}
+            if name not in variants
+        ),
     ]
 
 

@@ -11,6 +11,8 @@ from markupsafe import Markup
 from ethos.cautions import cautions
 from ethos.data_quality import QUESTION_FIELDS, as_row, question_quality
 from ethos.drawing import COLOURS, Figure, for_page
+from ethos.drift_report import METRICS as DRIFT_METRICS
+from ethos.drift_report import drift_matrices
 from ethos.files import whole_file
 from ethos.metric_rows import json_for_page, rows_for_page
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
@@ -19,6 +21,7 @@ from ethos.report_values import cell_values, filter_values
 from ethos.run_results import CellResults, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
+from ethos.stance_report import MEASURES as STANCE_MEASURES
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 
@@ -61,6 +64,9 @@ def write_page(
             "figures": {name: Markup(for_page(figure.svg, name, figure.about)) for name, figure in figures.items()},
             "tables": {name for name, figure in figures.items() if figure.rows},
             "rows": {"json": Markup(json_for_page(carried)), "shown": len(carried), "all": len(rows)},
+            "drift": drift_matrices(cells, settings),
+            "drift_metrics": DRIFT_METRICS,
+            "stance_measures": STANCE_MEASURES,
             "colours": COLOURS,
             "stages": stages,
             "versions": versions(),

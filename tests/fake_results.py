@@ -26,6 +26,7 @@ from ethos.tables import (
 from scripts.write_report import main
 from tests.fake_capabilities import fake_capabilities
 from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
+from tests.fake_stance import WRITTEN_APART
 
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
 PREFERENCE_MODEL = {
@@ -85,7 +86,11 @@ def fake_settings(**changes) -> Settings:
     }
     return Settings.model_validate(
         fields
-        | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3, "max_perplexity_ratio": 2.5}}
+        | {
+            "rankings": {"method": "likelihood_ratio"},
+            "evaluation": {"which": ["preferences", "capabilities"]},
+            "report": {"examples": 3, "max_perplexity_ratio": 2.5},
+        }
         | changes
     )
 
@@ -198,6 +203,9 @@ def _build_cell(
         if settings.contributions:
             rows = fake_contributions(cell | {"seed": seed}, settings.contributions.arm, seed)
             write_table(home / "evaluations" / "contributions.parquet", table_from(rows, METRICS))
+        for name in settings.evaluation.which:
+            if name in WRITTEN_APART:
+                WRITTEN_APART[name](home / "evaluations", cell | {"seed": seed}, settings)
         own = fake_preference_model(cell | {"seed": seed})
         write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)

@@ -42,7 +42,10 @@ def shared_run(home: Path, tiny_model: Path, *, source: str = f"hub:org/tiny@{RE
     roles = {"models": {"tiny": model}, "students": ["tiny"], "teacher": "tiny", "judge": "tiny"}
     sampling = {"max_new_tokens": 24, "repetition_penalty": 1.0}
     settings = fake_settings(
-        **roles, evaluation={"sampling": sampling}, preference_model={"precision": "float32"}, **changes
+        **roles,
+        evaluation={"sampling": sampling, "which": ["preferences"]},
+        preference_model={"precision": "float32"},
+        **changes,
     )
     results = home / "results" / "demo"
     build_run(results, settings)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import pytest
 
 from ethos.arms import ARMS
-from ethos.prompts import prompt_lines
+from ethos.constitution import load_constitution
+from ethos.prompts import prompt_data, prompt_lines
 from ethos.resources import ARMS as MOST_ARMS
 from ethos.resources import (
+    LABELLED_PAIRS,
     REFLECTION_PROMPTS,
     UNKNOWN_MODEL,
+    WRITTEN_QUESTIONS,
     memory_mb,
     minutes,
     tokens,
@@ -17,6 +20,8 @@ from ethos.resources import (
     weights_mb,
 )
 from ethos.settings import Execution, Jobs, Settings
+from scripts.evaluate_judges import LabelledPairs
+from tests.conftest import ROOT
 
 JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
 PUBLISHED = Settings(
@@ -60,6 +65,9 @@ def test_a_rule_without_an_estimate_of_its_own_counts_as_one_that_answers_all_qu
 def test_the_estimates_cover_all_arms_and_prompts():
     assert len(ARMS) <= MOST_ARMS
     assert len(prompt_lines("reflection_prompts")) <= REFLECTION_PROMPTS
+    assert max(map(len, prompt_data("labelled_pairs", LabelledPairs).pairs.values())) <= LABELLED_PAIRS
+    for file in (ROOT / "constitutions").glob("*.yaml"):
+        assert sum(len(trait.questions) for trait in load_constitution(file).traits) <= WRITTEN_QUESTIONS
 
 
 def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet(tmp_path):

@@ -13,7 +13,7 @@ import pytest
 from ethos.arms import ARMS
 from ethos.folding import fold
 from ethos.steering import read_steering_vector
-from ethos.tables import ITEMS, METRICS, SAMPLES, STEERING_GRID, read_table
+from ethos.tables import DRIFT_SAMPLES, ITEMS, METRICS, SAMPLES, STANCES, STEERING_GRID, read_table
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -86,6 +86,9 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
     assert {row["evaluation"] for row in rows} == {
         "character",
         "preferences",
+        "stance",
+        "judges",
+        "drift",
         "preference_model",
         "overoptimisation",
         "capabilities",
@@ -187,6 +190,31 @@ def test_every_arm_is_asked_the_same_items_and_prompted_is_base_where_there_is_n
     assert found["plain_prose", "bits_per_byte", "prompted", "base"]["value"] == 0
     assert found["plain_prose", "bits_per_byte", "distilled", "base"]["value"] != 0
     assert {row["n"] for row in rows} == {6}
+
+
+def test_stance_judges_and_drift_are_measured_and_their_raw_rows_kept(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+
+    def level(name: str, metric: str, arm: str, reference: str | None, part: str) -> dict:
+        rows = read_table(evaluations / f"{name}.parquet", METRICS).to_pylist()
+        place = (metric, arm, reference, part)
+        return next(row for row in rows if tuple(row[key] for key in ("metric", "arm", "reference", "slice")) == place)
+
+    stances = read_table(evaluations / "stances.parquet", STANCES).to_pylist()
+    assert len(stances) == len(ARMS) * 6 * 3 * 2
+    shares = [[row[name] for name in ("agree", "disagree", "both_sides", "no_view")] for row in stances]
+    assert all(sum(own) == pytest.approx(1) for own in shares if own[0] is not None)
+    assert {row["response"] is None for row in stances if row["method"] == "likelihood"} == {True}
+    for arm in ARMS:
+        assert level("stance", "flattery", arm, None, "likelihood")["n"] == 6
+        assert 0 <= level("stance", "unparsed", arm, None, "judge")["value"] <= 1
+    assert level("judges", "pairs", "authors", None, "all")["value"] == 20
+    verdicts = [level("judges", metric, "pairwise", None, "all") for metric in ("order_dependent", "unparsed")]
+    assert all(0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1 and row["n"] == 20 for row in verdicts)
+    assert level("judges", "kappa", "likelihood_ratio", "preference_model", "all")["n"] == 20
+    samples = read_table(evaluations / "drift_samples.parquet", DRIFT_SAMPLES).to_pylist()
+    assert {(row["arm"], row["measured"]) for row in samples} == {("base", "sarcasm"), ("persona", "sarcasm")}
+    assert level("drift", "likelihood_ratio", "persona", "base", "sarcasm")["n"] == 10
 
 
 def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_its_rewards(finished: Checkout) -> None:

@@ -16,20 +16,21 @@ QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
-EVALUATIONS = {"sample_arms", "evaluate_preferences", "evaluate_capabilities"} | MEASURING
+BEYOND = {"evaluate_stance", "evaluate_drift", "evaluate_capabilities"}
+EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING | BEYOND
 # What follows from each stage on, in one constitution; the report joins all constitutions.
 FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
 FROM_DISTILLATION = {"train_distilled"} | FROM_INTROSPECTION
 FROM_ALIGNMENT = {"train_aligned", "train_shuffled"} | EVALUATIONS
-FROM_PREFERENCE_MODEL = {"train_preference_model", "evaluate_preference_model"} | FROM_ALIGNMENT
+FROM_PREFERENCE_MODEL = {"train_preference_model", "evaluate_preference_model", "evaluate_judges"} | FROM_ALIGNMENT
 FROM_RANKINGS = {"rank_responses", "compare_rankers"} | FROM_PREFERENCE_MODEL
 FROM_STEERING = {"find_steering_vector"} | EVALUATIONS
 FROM_RESPONSES = RESPONSES | FROM_RANKINGS | FROM_DISTILLATION | FROM_STEERING
 ALL = QUESTIONS | FROM_RESPONSES
 
 # Evaluations of what is not an arm.
-INTERVALS = {"evaluate_preference_model", "compare_rankers"}
+INTERVALS = {"evaluate_preference_model", "compare_rankers", "evaluate_judges"}
 
 Plan = dict[tuple[str, str], str]
 
@@ -178,11 +179,18 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "  grid_questions: 6", "  grid_questions: 5", FROM_STEERING, "steering.grid_questions: 6 -> 5"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | {"evaluate_capabilities"}, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences", "evaluate_capabilities"}, "evaluation.confidence: 0.95 -> 0.9"),
-        ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
         ("config/test.yaml", "    limit: 6", "    limit: 8", {"evaluate_capabilities"}, "evaluation.capabilities.limit: 6 -> 8"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | BEYOND, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | BEYOND | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms", "evaluate_drift"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "    statements: 6", "    statements: 8", {"evaluate_stance"}, "evaluation.stance.statements: 6 -> 8"),
+        ("config/test.yaml", "  judges:\n", "  judges:\n    methods: [pairwise]\n", {"evaluate_judges"}, 'evaluation.judges.methods: ["preference_model", "likelihood_ratio", "pairwise"] -> ["pairwise"]'),
+        ("config/test.yaml", "    questions_per_trait: 1", "    questions_per_trait: 2", {"evaluate_drift"}, "evaluation.drift.questions_per_trait: 1 -> 2"),
+        ("prompts/stance.yaml", "Whales are mammals.", "Dolphins are mammals.", {"evaluate_stance"}, "prompts/stance.yaml changed"),
+        ("prompts/judge_stance.jinja", "taken as a whole?", "all in all?", {"evaluate_stance"}, "prompts/judge_stance.jinja changed"),
+        ("prompts/labelled_pairs.yaml", "subtle: false", "subtle: true", {"evaluate_judges"}, "prompts/labelled_pairs.yaml changed"),
+        ("constitutions/sarcasm.yaml", "cues:\n", "cues:\n  - wonderful\n", {"evaluate_drift"}, "cues changed"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
         ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
