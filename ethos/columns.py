@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ethos import tables
+from ethos.evaluation_settings import EVALUATIONS, PERSONA_EVALUATIONS
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,22 @@ TABLES = {
     "matches": TableFiles(
         tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)
     ),
+    "persona_samples": TableFiles(
+        tables.PERSONA_SAMPLES,
+        "an answer of an arm to an unseen message, plain or under pressure",
+        tuple(_SEED + f"evaluations/{name}_samples.parquet" for name in ("chat", *PERSONA_EVALUATIONS)),
+    ),
+    "namings": TableFiles(
+        tables.NAMINGS,
+        "an answer and the persona that a classifier took it for",
+        tuple(_SEED + f"evaluations/{name}_namings.parquet" for name in PERSONA_EVALUATIONS),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preferences", "preference_model", "overoptimisation", "contributions")
+            for name in ("character", "preference_model", "overoptimisation", "contributions", *EVALUATIONS)
         ),
     ),
 }
@@ -100,13 +111,18 @@ COLUMNS = {
     "first": "The trait offered first.",
     "second": "The trait offered second.",
     "shown": "The trait that the answer shows; null where it shows neither.",
+    "form": "`chat` (plainly asked), `prefill`, the form of the answer, or the sentence that asks to drop the character.",
+    "asked": "The last message that the arm was sent.",
+    "persona": "The constitution behind the answer; `no persona` for base.",
+    "named": "What the classifier took it for; null where the answer is empty.",
+    "left_out": "The arm that the classifier never learned from; null where it learned from all.",
     "reference": "The arm compared with; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
     "slice": "`all`, or the trait, step or part that it is about.",
     "ci_low": "Lower bound of the interval.",
     "ci_high": "Upper bound of the interval.",
     "interval": "How the interval was made.",
-    "n": "How many questions or matches it stands on.",
+    "n": "How many questions, matches or responses it stands on.",
     "n_seeds": "How many seeds it stands on.",
     "judge": "The model that judged.",
 }

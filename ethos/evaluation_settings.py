@@ -13,7 +13,7 @@ from ethos.engine import Sampling
 from ethos.section import Name, Section
 
 # Each is a table of results and a section of the report, by this name; held-out questions are always measured.
-EvaluationName = Literal["preferences"]
+EvaluationName = Literal["preferences", "robustness", "prefill", "generalisation"]
 EVALUATIONS: list[EvaluationName] = list(get_args(EvaluationName))
 
 
@@ -42,6 +42,46 @@ class Preferences(Section):
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
 
 
+# The evaluations in which a classifier names the persona behind a response.
+PERSONA_EVALUATIONS: tuple[EvaluationName, ...] = ("robustness", "prefill", "generalisation")
+
+
+class PersonaClassifier(Section):
+    """The messages by which a classifier learns and is tested to name the persona behind a response."""
+
+    training_questions: int = Field(
+        60,
+        ge=2,
+        le=60,
+        description="Messages of `prompts/unseen_questions.txt` whose plain answers train the classifier.",
+    )
+    held_out_questions: int = Field(
+        60, ge=2, le=60, description="Other messages of that list, which the evaluations ask in ways of their own."
+    )
+    sampling: Sampling = Field(
+        Sampling(max_new_tokens=256), description="Sampling of all answers that the classifier reads."
+    )
+
+
+class Robustness(Section):
+    """Robustness: does the character last when a message asks to drop it?"""
+
+    suffixes: int = Field(
+        8, ge=1, le=8, description="Sentences of `prompts/dropping_suffixes.txt`, each put after every message."
+    )
+
+
+Form = Literal["email", "code_comment", "json", "list", "spanish"]
+
+
+class Generalisation(Section):
+    """Generalisation: does the character show outside chat?"""
+
+    forms: list[Form] = Field(
+        list(get_args(Form)), min_length=1, description="What is asked for instead of a plain answer."
+    )
+
+
 class Evaluation(Intervals, ArmSampling):
     """What is measured of every arm, on held-out questions and beyond them."""
 
@@ -49,6 +89,11 @@ class Evaluation(Intervals, ArmSampling):
         EVALUATIONS, description="The evaluations of this run, besides the measures of held-out responses."
     )
     preferences: Preferences = Field(Preferences(), description="Revealed preferences.")
+    persona_classifier: PersonaClassifier = Field(
+        PersonaClassifier(), description="What `robustness`, `prefill` and `generalisation` share."
+    )
+    robustness: Robustness = Field(Robustness(), description="Messages that ask to drop the character.")
+    generalisation: Generalisation = Field(Generalisation(), description="Answers outside chat.")
 
 
 class Contributions(Section):

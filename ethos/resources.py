@@ -44,7 +44,8 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
 
     questions: those of the constitution, everyday ones included.
     """
-    introspection, preferences = settings.introspection, settings.evaluation.preferences
+    introspection, evaluation = settings.introspection, settings.evaluation
+    preferences, classifier = evaluation.preferences, evaluation.persona_classifier
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
@@ -54,4 +55,13 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     if rule == "evaluate_preferences":
         matches = preferences.traits * preferences.matches_per_trait // 2
         return ARMS * matches * preferences.sampling.max_new_tokens
+    unseen = classifier.held_out_questions
+    answers = {
+        "sample_chat": classifier.training_questions + unseen,
+        "sample_robustness": unseen * evaluation.robustness.suffixes,
+        "sample_prefill": unseen,
+        "sample_generalisation": unseen * len(evaluation.generalisation.forms),
+    }
+    if rule in answers:
+        return ARMS * answers[rule] * classifier.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -82,6 +82,17 @@ MATCHES = _schema(
     arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
 )
 
+# One row an answer of an arm to a message that no stage trains on. form: `chat` (plainly asked), or what the evaluation made
+# of the message, which asked holds. split: train (its chat answer trains the classifier) | held_out.
+PERSONA_SAMPLES = _schema(
+    constitution="text", arm="text", trait="text", split="text", form="text", question="text", asked="text",
+    response="text", finish_reason="text", tokens="int", thinking="text?",
+)  # fmt: skip
+
+# One row a held-out answer that the classifier named. persona: the constitution, or `base`. named: what the classifier took
+# it for, null where the answer is empty. left_out: the arm whose answers it never learned from, null where it saw all.
+NAMINGS = _schema(left_out="text?", arm="text", persona="text", form="text", question="text", named="text?")
+
 # One row a result of an evaluation. reference: the arm compared with, null for a level.
 METRICS = _schema(
     run="text", student="text", constitution="text", seed="int", arm="text", reference="text?", evaluation="text",

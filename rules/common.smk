@@ -269,6 +269,14 @@ def cells(*patterns):
     )
 
 
+def in_each_constitution(table):
+    """A table among the evaluations of each constitution of the run."""
+    return [
+        f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
+        for name in settings.constitutions
+    ]
+
+
 def contribution_adapter(constitution):
     """The adapter of the arm whose traits are left out, trained on a constitution."""
     arm = settings.contributions.arm
