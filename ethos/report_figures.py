@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ethos.contribution_figures import contributions_figure, ranking_figure
 from ethos.figures import curves_figure, effects_figure, preferences_figure, top_movers, traits_figure
 from ethos.overoptimisation_figure import overoptimisation_figure
+from ethos.persona_report import persona_figure
 from ethos.preference_model_figures import accuracy_figure, calibration_figure
 from ethos.report_values import arms_of, contributions_in
 from ethos.run_results import CellResults
@@ -47,6 +48,12 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                     f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers"
                 )
                 figures[f"preferences-{name}-seed{seed.seed}"] = preferences_figure(cell, seed), about_seed
+        for seed in cell.seeds:
+            for evaluation in seed.namings:
+                figures[f"{evaluation}-{name}-seed{seed.seed}"] = (
+                    persona_figure(cell, seed, evaluation),
+                    f"How well a classifier tells the persona ({evaluation}), {about}, seed {seed.seed}; metrics.csv holds the numbers",
+                )
         if contributions := contributions_in(cell, settings):
             figures[f"contribution-ranking-{name}"] = (
                 ranking_figure(cell, contributions["arm"]),

@@ -11,6 +11,7 @@ from ethos.arms import ARMS
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.overoptimisation import what_the_steps_show
+from ethos.persona_report import persona_values
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -64,6 +65,7 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "personas": persona_values(seed),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }
 

@@ -11,10 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 from ethos.errors import BadInput
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
+from ethos.tables import EXAMPLES, METRICS, NAMINGS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -24,7 +25,7 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
     trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
-    what its figures show.
+    what its figures show. namings: rows of tables.NAMINGS by evaluation.
     """
 
     seed: int
@@ -35,6 +36,7 @@ class SeedResults:
     distillation: Row
     preference_model: Row
     introspection: Row
+    namings: dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,11 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
+        {
+            name: _rows(folder / "evaluations" / f"{name}_namings.parquet", NAMINGS)
+            for name in evaluations
+            if name in PERSONA_EVALUATIONS
+        },
     )
 
 

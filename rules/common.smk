@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.arms import ADAPTER_ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
@@ -267,6 +268,18 @@ def cells(*patterns):
         constitution=settings.constitutions,
         seed=settings.seeds,
     )
+
+
+def classifier_tables():
+    """What a classifier named each answer, for every evaluation that asks one; none where the run makes none."""
+    asked = [name for name in settings.evaluation.which if name in PERSONA_EVALUATIONS]
+    return [
+        path
+        for name in asked
+        for path in cells(
+            f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/evaluations/{name}_namings.parquet"
+        )
+    ]
 
 
 def in_each_constitution(table):

@@ -1,6 +1,6 @@
 """Does the character last? A classifier names the persona behind answers under pressure: robustness, prefill, generalisation."""
 
-from ethos.evaluation_settings import PERSONA_EVALUATIONS, Intervals
+from ethos.evaluation_settings import Intervals
 
 
 rule sample_chat:

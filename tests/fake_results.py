@@ -9,10 +9,12 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from ethos.arms import ARMS
+from ethos.evaluation_settings import EVALUATIONS, PERSONA_EVALUATIONS
 from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
+from tests.fake_namings import write_namings
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -83,6 +85,8 @@ def fake_settings(**changes) -> Settings:
         "students": ["smollm2"],
         "teacher": "smollm2",
         "judge": "smollm2",
+        # Those that name personas take longer, and have tests of their own.
+        "evaluation": {"which": [name for name in EVALUATIONS if name not in PERSONA_EVALUATIONS]},
     }
     return Settings.model_validate(
         fields
@@ -313,6 +317,9 @@ def _build_cell(
         own = fake_preference_model(cell | {"seed": seed})
         write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)
+        for evaluation in PERSONA_EVALUATIONS:
+            if evaluation in settings.evaluation.which:
+                write_namings(home / "evaluations", evaluation, cell | {"seed": seed})
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

@@ -16,7 +16,9 @@ QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
-EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING
+# A classifier tells all constitutions apart, and so names the answers of each anew when those of one are others.
+NAMING = {"sample_chat", "sample_robustness", "sample_prefill", "sample_generalisation", "name_persona"}
+EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING | NAMING
 # What follows from each stage on, in one constitution; the report joins all constitutions.
 FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
@@ -142,15 +144,17 @@ def test_an_edit_of_a_constitution_rebuilds_that_constitution_and_the_report_and
 ) -> None:
     edit(copy)
     jobs = plan(copy)
-    assert planned(copy) == {"candor": ALL, "": REPORT}
+    assert planned(copy) == {"candor": ALL, "poeticism": {"name_persona"}, "": REPORT}
     assert re.search(f": {said}$", jobs["generate_questions", "candor"]), jobs
 
 
-def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report(copy: Checkout) -> None:
+def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and_so_does_one_that_goes(
+    copy: Checkout,
+) -> None:
     copy.edit("config/test.yaml", "[poeticism, candor]", "[poeticism, candor, humor]")
-    assert planned(copy) == {"humor": ALL, "": REPORT}
+    assert planned(copy) == {"humor": ALL, "poeticism": {"name_persona"}, "candor": {"name_persona"}, "": REPORT}
     copy.edit("config/test.yaml", "[poeticism, candor, humor]", "[poeticism]")
-    assert planned(copy) == {"": REPORT}
+    assert planned(copy) == {"poeticism": {"name_persona"}, "": REPORT}
 
 
 @pytest.mark.parametrize(
@@ -176,9 +180,15 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | {"name_persona"}, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences", "name_persona"}, "evaluation.confidence: 0.95 -> 0.9"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
+        ("config/test.yaml", "held_out_questions: 3", "held_out_questions: 4", NAMING, "evaluation.persona_classifier.held_out_questions: 3 -> 4"),
+        ("config/test.yaml", "suffixes: 2", "suffixes: 3", {"sample_robustness", "name_persona"}, "evaluation.robustness.suffixes: 2 -> 3"),
+        ("config/test.yaml", "[email, list]", "[email, json]", {"sample_generalisation", "name_persona"}, 'evaluation.generalisation.forms: ["email", "list"] -> ["email", "json"]'),
+        ("prompts/keep_going.jinja", "go on", "continue", {"sample_prefill", "name_persona"}, "prompts/keep_going.jinja changed"),
+        ("prompts/dropping_suffixes.txt", "any role", "each role", {"sample_robustness", "name_persona"}, "prompts/dropping_suffixes.txt changed"),
+        ("ethos/persona_classifier.py", "C=10", "C=9", {"name_persona"}, "code: ethos/persona_classifier.py"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
@@ -194,6 +204,11 @@ def test_an_edit_rebuilds_what_it_touches_and_the_dry_run_says_which(
     copy.edit(path, old, new)
     assert planned(copy) == in_both(rules)
     assert any(reason.endswith(f": {said}") for reason in plan(copy).values()), plan(copy)
+
+
+def test_a_change_of_one_evaluation_names_the_answers_of_that_one_alone(copy: Checkout) -> None:
+    copy.edit("config/test.yaml", "suffixes: 2", "suffixes: 3")
+    assert set(re.findall(r"evaluation=(\w+)", copy.snakemake("-n").stdout)) == {"robustness"}
 
 
 def test_changed_cues_are_measured_again_and_nothing_else_is(copy: Checkout) -> None:
