@@ -102,13 +102,18 @@ def f1(counts: np.ndarray) -> np.ndarray:
     return 2 * right / np.maximum(2 * right + wrong + missed, 1)
 
 
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """The mean F1 of tallies [..., personas, 3]."""
+    return f1(counts).mean(axis=-1)
+
+
 def persona_metrics(namings: Sequence[Row], constitution: str, settings: Intervals, seed: int) -> list[dict[str, Any]]:
     """How well each arm's responses are told to be of this constitution, with BCa intervals over messages.
 
     namings: rows of tables.NAMINGS of all constitutions. An arm's F1 is that of its responses and base's together: it is high
     where its own are named as the persona, and neither base's nor another persona's are. f1: of this constitution. macro_f1:
-    mean over all personas, `no persona` among them. *_unseen_arm: by the classifier that never saw the arm. f1_change: f1
-    without that of chat. recall: share named rightly. empty: share of empty responses. slice: `all` is every form but chat.
+    mean over all personas, `no persona` among them. *_unseen_arm: by the classifier that never saw the arm. macro_f1_change:
+    macro_f1 without that of chat. recall: share named rightly. empty: share of empty responses. slice: `all` is every form but chat.
     Returns the fields of tables.METRICS that are known here.
     """
     personas = sorted({row["persona"] for row in namings})
@@ -141,12 +146,14 @@ def persona_metrics(namings: Sequence[Row], constitution: str, settings: Interva
         for suffix, tallies in (("", seen), ("_unseen_arm", unseen)):
             for part, counts in tallies.items():
                 alone = summed_with_interval(counts[:, own], f1, **options(arm, "f1", part))
-                macro = summed_with_interval(counts, lambda sums: f1(sums).mean(axis=-1), **options(arm, "macro", part))
+                macro = summed_with_interval(counts, macro_f1, **options(arm, "macro", part))
                 add(arm, f"f1{suffix}", part, alone)
                 add(arm, f"macro_f1{suffix}", part, macro)
-        both = np.stack([seen["all"][:, own], seen[CHAT][:, own]], axis=1)
-        change = summed_with_interval(both, lambda sums: f1(sums)[..., 0] - f1(sums)[..., 1], **options(arm, "change"))
-        add(arm, "f1_change", "all", change)
+        both = np.stack([seen["all"], seen[CHAT]], axis=1)
+        change = summed_with_interval(
+            both, lambda sums: macro_f1(sums[..., 0, :, :]) - macro_f1(sums[..., 1, :, :]), **options(arm, "change")
+        )
+        add(arm, "macro_f1_change", "all", change)
     return rows
 
 

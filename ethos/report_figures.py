@@ -51,7 +51,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
         for seed in cell.seeds:
             for evaluation in seed.namings:
                 figures[f"{evaluation}-{name}-seed{seed.seed}"] = (
-                    persona_figure(cell, seed, evaluation),
+                    persona_figure(cell, seed, evaluation, len(settings.constitutions)),
                     f"How well a classifier tells the persona ({evaluation}), {about}, seed {seed.seed}; metrics.csv holds the numbers",
                 )
         if contributions := contributions_in(cell, settings):

@@ -13,7 +13,8 @@ from ethos.engine import Message
 from ethos.errors import BadInput
 from ethos.evaluation_settings import Form, Intervals, PersonaClassifier
 from ethos.near_duplicates import NearDuplicates
-from ethos.persona_classifier import NO_PERSONA, f1, name_responses, persona_metrics, tally, train_classifier
+from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally, train_classifier
+from ethos.persona_report import copy_of_base
 from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
 from ethos.tables import METRICS, NAMINGS, QUESTIONS, metrics_table, table_from, write_table
@@ -104,9 +105,9 @@ def test_a_persona_that_gives_way_to_the_suffix_is_seen_to_change(monkeypatch):
             row["response"] = row["response"].removeprefix("moon ")
     metrics = found(name_responses(rows), "poet")
     assert metrics["f1", CHAT]["value"] > 0.95 and metrics["f1", "all"]["value"] < 0.5
-    assert metrics["f1_change", "all"]["ci_high"] < 0
-    assert metrics["f1_change", "all"]["value"] == pytest.approx(
-        metrics["f1", "all"]["value"] - metrics["f1", CHAT]["value"]
+    assert metrics["macro_f1_change", "all"]["ci_high"] < 0
+    assert metrics["macro_f1_change", "all"]["value"] == pytest.approx(
+        metrics["macro_f1", "all"]["value"] - metrics["macro_f1", CHAT]["value"]
     )
 
 
@@ -140,6 +141,23 @@ def test_the_classifier_learns_from_plain_answers_of_other_messages_alone(monkey
         words = {word for text in texts for word in text.split()}
         assert {"train", CHAT} <= words and not words & {"held_out", "suffix", "arm_shuffled", f"arm_{left_out}"}
         assert {f"arm_{arm}" for arm in ARMS if arm not in ("shuffled", left_out)} <= words
+
+
+@pytest.mark.parametrize("constitutions", [["poet"], ["poet", "pirate", "sage"]])
+def test_an_arm_that_repeats_base_never_passes_the_line_that_is_drawn_for_it(constitutions):
+    draw, personas = random.Random(0), [*constitutions, NO_PERSONA]
+    values = []
+    for _ in range(200):
+        weights = [draw.random() ** 2 for _ in personas]
+        named = {number: draw.choices(personas, weights)[0] for number in range(60)}
+        rows = [
+            {"question": str(number), "persona": persona, "named": name}
+            for number, name in named.items()
+            for persona in personas
+        ]
+        values.append(float(macro_f1(tally(rows, personas).sum(axis=0))))
+    line = copy_of_base(len(constitutions))
+    assert max(values) <= line + 1e-12 and max(values) > 0.9 * line
 
 
 def test_base_counts_once_and_a_message_that_was_not_asked_everywhere_counts_nowhere():

@@ -33,7 +33,7 @@ def test_each_has_a_section_with_its_numbers_its_figure_and_its_counts(built, ev
     [cell] = read_cells(built / "results", SETTINGS)
     shown = section(built, evaluation)
     numbers = {float(attributes["value"]) for tag, attributes in Elements(shown).tags if tag == "data"}
-    for metric in ("f1", "f1_change", "f1_unseen_arm", "macro_f1"):
+    for metric in ("f1", "macro_f1_change", "f1_unseen_arm", "macro_f1"):
         row = find(cell.seeds[0].metrics, metric, "persona", evaluation=evaluation)
         assert {row["value"], row["ci_low"], row["ci_high"]} <= numbers
     assert f'aria-label="How well a classifier tells the persona ({evaluation}), poeticism, smollm2, seed 0' in shown
