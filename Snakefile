@@ -25,6 +25,7 @@ include: "rules/capabilities.smk"
 include: "rules/stance.smk"
 include: "rules/judges.smk"
 include: "rules/drift.smk"
+include: "rules/persona_classifier.smk"
 include: "rules/report.smk"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ethos import tables
+from ethos.evaluation_settings import EVALUATIONS, PERSONA_EVALUATIONS
 
 
 @dataclass(frozen=True)
@@ -74,22 +75,22 @@ TABLES = {
         "a response of an arm to a question of another constitution",
         (_SEED + "evaluations/drift_samples.parquet",),
     ),
+    "persona_samples": TableFiles(
+        tables.PERSONA_SAMPLES,
+        "an answer of an arm to an unseen message, plain or under pressure",
+        tuple(_SEED + f"evaluations/{name}_samples.parquet" for name in ("chat", *PERSONA_EVALUATIONS)),
+    ),
+    "namings": TableFiles(
+        tables.NAMINGS,
+        "an answer and the persona that a classifier took it for",
+        tuple(_SEED + f"evaluations/{name}_namings.parquet" for name in PERSONA_EVALUATIONS),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in (
-                "character",
-                "preferences",
-                "capabilities",
-                "stance",
-                "judges",
-                "drift",
-                "preference_model",
-                "overoptimisation",
-                "contributions",
-            )
+            for name in ("character", "preference_model", "overoptimisation", "contributions", *EVALUATIONS)
         ),
     ),
 }
@@ -155,13 +156,18 @@ COLUMNS = {
     "subtle": "Whether both show the trait to some degree.",
     "difference": "Score of the better response minus the worse one's; 0 where there is no verdict, or it depends on the order.",
     "measured": "The constitution that the trait is of.",
+    "form": "`chat` (plainly asked), `prefill`, the form of the answer, or the sentence that asks to drop the character.",
+    "asked": "The last message that the arm was sent.",
+    "persona": "The constitution behind the answer; `no persona` for base.",
+    "named": "What the classifier took it for; null where the answer is empty.",
+    "left_out": "The arm that the classifier never learned from; null where it learned from all.",
     "reference": "The arm compared with; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
     "slice": "`all`, or the trait, step, task or part that it is about.",
     "ci_low": "Lower bound of the interval.",
     "ci_high": "Upper bound of the interval.",
     "interval": "How the interval was made.",
-    "n": "How many questions, matches or items it stands on.",
+    "n": "How many questions, matches, items or responses it stands on.",
     "n_seeds": "How many seeds it stands on.",
     "judge": "The model that judged.",
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ethos.capabilities_report import TITLES, capabilities_figure
 from ethos.drawing import Figure
 from ethos.judges_report import AUTHORS, judges_figure, labelled_pairs
+from ethos.persona_report import persona_figure
 from ethos.run_results import CellResults, pick
 from ethos.settings import Settings
 from ethos.stance_report import MEASURES, methods_told, stance_figure
@@ -30,6 +31,13 @@ def evaluation_figures(cell: CellResults, arms: Sequence[str], settings: Setting
             f"Flattery, both sides and no view by {method}, differences from base, {about}; the tables hold the numbers",
             pick(measured, evaluation="stance", metric=failures, arm=arms, reference="base", slice=method),
         )
+    for seed in cell.seeds:
+        for kind in seed.namings:
+            figures[f"{kind}-{name}-seed{seed.seed}"] = Figure(
+                persona_figure(cell, seed, kind, len(settings.constitutions)),
+                f"How well a classifier tells the persona ({kind}), {about}, seed {seed.seed}; metrics.csv holds the numbers",
+                pick(seed.metrics, evaluation=kind, metric="macro_f1"),
+            )
     if any(map(labelled_pairs, cell.seeds)):
         figures[f"judges-{name}"] = Figure(
             judges_figure(cell, evaluation.judges.methods),

@@ -13,7 +13,9 @@ from ethos.engine import Sampling
 from ethos.section import Name, Section
 
 # Each is a table of results and a section of the report, by this name; held-out questions are always measured.
-EvaluationName = Literal["preferences", "capabilities", "stance", "judges", "drift"]
+EvaluationName = Literal[
+    "preferences", "robustness", "prefill", "generalisation", "stance", "capabilities", "judges", "drift"
+]
 EVALUATIONS: list[EvaluationName] = list(get_args(EvaluationName))
 
 
@@ -116,6 +118,46 @@ class Drift(Section):
     )
 
 
+# The evaluations in which a classifier names the persona behind a response.
+PERSONA_EVALUATIONS: tuple[EvaluationName, ...] = ("robustness", "prefill", "generalisation")
+
+
+class PersonaClassifier(Section):
+    """The messages by which a classifier learns and is tested to name the persona behind a response."""
+
+    training_questions: int = Field(
+        60,
+        ge=2,
+        le=60,
+        description="Messages of `prompts/unseen_questions.txt` whose plain answers train the classifier.",
+    )
+    held_out_questions: int = Field(
+        60, ge=2, le=60, description="Other messages of that list, which the evaluations ask in ways of their own."
+    )
+    sampling: Sampling = Field(
+        Sampling(max_new_tokens=256), description="Sampling of all answers that the classifier reads."
+    )
+
+
+class Robustness(Section):
+    """Robustness: does the character last when a message asks to drop it?"""
+
+    suffixes: int = Field(
+        8, ge=1, le=8, description="Sentences of `prompts/dropping_suffixes.txt`, each put after every message."
+    )
+
+
+Form = Literal["email", "code_comment", "json", "list", "spanish"]
+
+
+class Generalisation(Section):
+    """Generalisation: does the character show outside chat?"""
+
+    forms: list[Form] = Field(
+        list(get_args(Form)), min_length=1, description="What is asked for instead of a plain answer."
+    )
+
+
 class Evaluation(Intervals, ArmSampling):
     """What is measured of every arm, on held-out questions and beyond them."""
 
@@ -127,6 +169,11 @@ class Evaluation(Intervals, ArmSampling):
     stance: Stance = Field(Stance(), description="Stance on statements with a right side.")
     judges: Judges = Field(Judges(), description="The judges, judged.")
     drift: Drift = Field(Drift(), description="What the training does to other characters.")
+    persona_classifier: PersonaClassifier = Field(
+        PersonaClassifier(), description="What `robustness`, `prefill` and `generalisation` share."
+    )
+    robustness: Robustness = Field(Robustness(), description="Messages that ask to drop the character.")
+    generalisation: Generalisation = Field(Generalisation(), description="Answers outside chat.")
 
 
 class Contributions(Section):

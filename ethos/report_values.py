@@ -14,6 +14,7 @@ from ethos.data_quality import question_quality, trait_quality
 from ethos.judges_report import judges_values
 from ethos.overoptimisation import what_the_steps_show
 from ethos.persona_profile import profile
+from ethos.persona_report import persona_values
 from ethos.report import MEASURES
 from ethos.run_results import CellResults, SeedResults, find, pick
 from ethos.settings import Settings
@@ -90,6 +91,7 @@ def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> d
         "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "capabilities": capability_values(seed, arms),
+        "personas": persona_values(seed),
     }
 
 

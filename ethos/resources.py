@@ -59,6 +59,7 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     """
     introspection, evaluation = settings.introspection, settings.evaluation
     preferences, stance, drift = evaluation.preferences, evaluation.stance, evaluation.drift
+    classifier = evaluation.persona_classifier
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
@@ -87,4 +88,13 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
         others = len(drift.constitutions or settings.constitutions)
         sampled = evaluation.responses_per_question * evaluation.sampling.max_new_tokens
         return (1 + len(drift.arms)) * others * WRITTEN_QUESTIONS * sampled
+    unseen = classifier.held_out_questions
+    answers = {
+        "sample_chat": classifier.training_questions + unseen,
+        "sample_robustness": unseen * evaluation.robustness.suffixes,
+        "sample_prefill": unseen,
+        "sample_generalisation": unseen * len(evaluation.generalisation.forms),
+    }
+    if rule in answers:
+        return ARMS * answers[rule] * classifier.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from ethos.errors import BadInput
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.files import read_json
 from ethos.over_seeds import over_seeds
@@ -18,6 +19,7 @@ from ethos.settings import Settings
 from ethos.tables import (
     EXAMPLES,
     METRICS,
+    NAMINGS,
     PAIRS,
     QUESTIONS,
     RANKINGS,
@@ -37,7 +39,7 @@ class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
     trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
     what its figures show. steering: rows of tables.STEERING_GRID, base first. stances: rows of tables.STANCES, where they
-    were asked.
+    were asked. namings: rows of tables.NAMINGS by evaluation.
     """
 
     seed: int
@@ -50,6 +52,7 @@ class SeedResults:
     introspection: Row
     steering: list[Row]
     stances: list[Row]
+    namings: dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,11 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "introspection.json")),
         _rows(folder / "steered" / "grid.parquet", STEERING_GRID),
         _rows(folder / "evaluations" / "stances.parquet", STANCES) if "stance" in evaluations else [],
+        {
+            name: _rows(folder / "evaluations" / f"{name}_namings.parquet", NAMINGS)
+            for name in evaluations
+            if name in PERSONA_EVALUATIONS
+        },
     )
 
 

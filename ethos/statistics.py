@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -123,29 +124,75 @@ def pooled_with_interval(
     groups: arrays [rows, columns]; groups are drawn, each with all its rows. statistic: of such an array, joined. n: groups.
     None where the statistic is not a number; no interval where it is not one for some draw.
     """
-    from scipy import stats
-
     value = statistic(np.concatenate(groups)) if groups else math.nan
     if math.isnan(value):
         return None
-    nothing = Estimate(value, None, None, len(groups), "none")
-    if len(groups) < 2:
+    return _over_groups(
+        value,
+        len(groups),
+        lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
+        vectorized=False,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def summed_with_interval(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """A statistic of counts added up over groups, and its BCa bootstrap interval over the groups.
+
+    counts: [groups, ...], at least one group. statistic: of sums, whose last axes are those of the counts. n: groups.
+    """
+    return _over_groups(
+        float(statistic(counts.sum(axis=0))),
+        len(counts),
+        lambda drawn, axis: statistic(counts[drawn].sum(axis=drawn.ndim - 1)),
+        vectorized=True,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _over_groups(
+    value: float,
+    groups: int,
+    statistic: Callable[..., Any],
+    *,
+    vectorized: bool,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """The BCa bootstrap interval of a value over groups. statistic: of the numbers of the groups that were drawn."""
+    from scipy import stats
+
+    nothing = Estimate(value, None, None, groups, "none")
+    if groups < 2:
         return nothing
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of draws that are all alike
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         result = stats.bootstrap(
-            (np.arange(len(groups)),),
-            lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
+            (np.arange(groups),),
+            statistic,
             confidence_level=confidence,
             n_resamples=resamples,
             method="BCa",
-            vectorized=False,
+            vectorized=vectorized,
+            batch=1000 if vectorized else None,
             rng=np.random.default_rng(seed),
         )
     low, high = (float(bound) for bound in result.confidence_interval)
     if math.isnan(low) or math.isnan(high):
         return nothing
-    return Estimate(value, low, high, len(groups), "BCa bootstrap")
+    return Estimate(value, low, high, groups, "BCa bootstrap")
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:

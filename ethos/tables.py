@@ -113,6 +113,17 @@ JUDGEMENTS = _schema(
 # As SAMPLES; measured: the constitution that the trait is of, and that the response is measured by.
 DRIFT_SAMPLES = pa.schema([pa.field("measured", pa.string(), nullable=False), *SAMPLES])
 
+# One row an answer of an arm to a message that no stage trains on. form: `chat` (plainly asked), or what the evaluation made
+# of the message, which asked holds. split: train (its chat answer trains the classifier) | held_out.
+PERSONA_SAMPLES = _schema(
+    constitution="text", arm="text", trait="text", split="text", form="text", question="text", asked="text",
+    response="text", finish_reason="text", tokens="int", thinking="text?",
+)  # fmt: skip
+
+# One row a held-out answer that the classifier named. persona: the constitution, or `base`. named: what the classifier took
+# it for, null where the answer is empty. left_out: the arm whose answers it never learned from, null where it saw all.
+NAMINGS = _schema(left_out="text?", arm="text", persona="text", form="text", question="text", named="text?")
+
 # One row a result of an evaluation. reference: the arm compared with, null for a level. The report's metrics.csv has rows
 # over all seeds beside them, of the same columns, without a seed.
 METRICS = _schema(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from ethos.arms import ARM_FILES
-from ethos.arms import ARMS
+from ethos.arms import ARM_FILES, ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
@@ -328,6 +328,26 @@ def cells(*patterns):
         constitution=settings.constitutions,
         seed=settings.seeds,
     )
+
+
+def classifier_tables():
+    """What a classifier named each answer, for every evaluation that asks one; none where the run makes none."""
+    asked = [name for name in settings.evaluation.which if name in PERSONA_EVALUATIONS]
+    return [
+        path
+        for name in asked
+        for path in cells(
+            f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/evaluations/{name}_namings.parquet"
+        )
+    ]
+
+
+def in_each_constitution(table):
+    """A table among the evaluations of each constitution of the run."""
+    return [
+        f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
+        for name in settings.constitutions
+    ]
 
 
 def contribution_adapter(constitution):

@@ -32,6 +32,7 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/steered/grid.parquet",
         ),
         evaluations=all_evaluation_tables(),
+        namings=classifier_tables(),
         samples=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",

@@ -9,6 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from ethos.arms import ARMS
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import (
@@ -26,6 +27,7 @@ from ethos.tables import (
 from scripts.write_report import main
 from tests.fake_capabilities import fake_capabilities
 from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
+from tests.fake_namings import write_namings
 from tests.fake_stance import WRITTEN_APART
 
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -88,7 +90,7 @@ def fake_settings(**changes) -> Settings:
         fields
         | {
             "rankings": {"method": "likelihood_ratio"},
-            "evaluation": {"which": ["preferences", "capabilities"]},
+            "evaluation": {"which": ["preferences", "capabilities"]},  # the others have tests of their own
             "report": {"examples": 3, "max_perplexity_ratio": 2.5},
         }
         | changes
@@ -209,6 +211,9 @@ def _build_cell(
         own = fake_preference_model(cell | {"seed": seed})
         write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)
+        for evaluation in PERSONA_EVALUATIONS:
+            if evaluation in settings.evaluation.which:
+                write_namings(home / "evaluations", evaluation, cell | {"seed": seed})
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

@@ -34,6 +34,14 @@ PUBLISHED = Settings(
 )
 
 
+def test_time_for_answers_under_pressure_grows_with_what_is_asked():
+    counts = {
+        name: tokens(name, PUBLISHED, 500) for name in ("sample_prefill", "sample_generalisation", "sample_robustness")
+    }
+    assert counts["sample_generalisation"] == 5 * counts["sample_prefill"]
+    assert counts["sample_robustness"] == 8 * counts["sample_prefill"] == 8 * MOST_ARMS * 60 * 256
+
+
 def test_memory_grows_with_the_model_and_with_each_attempt():
     assert memory_mb(JOBS, 270) < memory_mb(JOBS, 16_000) < memory_mb(JOBS, 16_000, attempt=2)
 
