@@ -20,6 +20,7 @@ include: "rules/claudes_character.smk"
 include: "rules/open_character_training.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
+include: "rules/coherence.smk"
 include: "rules/report.smk"
 
 

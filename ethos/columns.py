@@ -55,12 +55,24 @@ TABLES = {
     "matches": TableFiles(
         tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)
     ),
+    "comparisons": TableFiles(
+        tables.COMPARISONS,
+        "two arms' responses to a held-out question, compared by the judge",
+        (_SEED + "evaluations/comparisons.parquet",),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preferences", "preference_model", "overoptimisation", "contributions")
+            for name in (
+                "character",
+                "preferences",
+                "coherence",
+                "preference_model",
+                "overoptimisation",
+                "contributions",
+            )
         ),
     ),
 }
@@ -89,7 +101,11 @@ COLUMNS = {
     "chosen": "The better response; null where the method has none.",
     "rejected": "The worse response; null where the method has none.",
     "margin": "Difference of what ordered the two, chosen minus rejected; null where nothing scored them.",
-    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's.",
+    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's; null where a judge said it in words.",
+    "condition": "By what the arm was told to choose: `like`, `feel` or `random`.",
+    "verdict": "`decided`, `order_dependent` or `unparsed`; `neither` trait shows, or the two answers are the `same`.",
+    "other": "What the arm compared with answered.",
+    "comparisons.score": "1 if the arm's answer is better, 0 if the other is, 0.5 for neither; null without a verdict.",
     "reward": "In logits; comparable within a question only.",
     "conversation_id": "The conversation.",
     "kind": "`reflection` or `interaction`.",

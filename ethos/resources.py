@@ -52,6 +52,10 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
             + conversations * introspection.turns * introspection.turn_sampling.max_new_tokens
         )
     if rule == "evaluate_preferences":
-        matches = preferences.traits * preferences.matches_per_trait // 2
-        return ARMS * matches * preferences.sampling.max_new_tokens
+        matches = len(preferences.conditions) * preferences.traits * preferences.matches_per_trait // 2
+        verdicts = 2 * preferences.verdict_sampling.max_new_tokens if preferences.verdict == "judge" else 0
+        return ARMS * matches * (preferences.sampling.max_new_tokens + verdicts)
+    if rule == "evaluate_coherence":
+        responses = questions * settings.evaluation.responses_per_question
+        return ARMS * responses * 2 * settings.evaluation.coherence.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -1,5 +1,15 @@
 """Revealed preferences: which of two single-word traits shows in each arm's answers."""
 
+# Who says which trait shows: the judge in words, or the student by likelihood.
+preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
+
+
+def judge_of_preferences(wildcards):
+    """The name of the model that says which trait shows."""
+    if preferences_role == "student":
+        return wildcards.student
+    return Parameter(settings.judge, settings={"judge": settings.judge})
+
 
 rule evaluate_preferences:
     """Offer each arm two single-word traits, and see which one its answer shows."""
@@ -7,6 +17,7 @@ rule evaluate_preferences:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
+        judge=identity_of(preferences_role),
         adapters=arm_adapters,
     output:
         matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
@@ -20,10 +31,11 @@ rule evaluate_preferences:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        **resources_of("evaluate_preferences"),
+        **resources_of("evaluate_preferences", preferences_role),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.preferences"),
+        judge=judge_of_preferences,
         confidence=settings_of("evaluation.confidence"),
         scope=settings_of("responses.scope"),
         code=code_of("evaluate_preferences"),
@@ -31,6 +43,7 @@ rule evaluate_preferences:
     shell:
         "python scripts/evaluate_preferences.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
+        " --judge {input.judge:q} --judge-name {params.judge:q}"
         " --settings {params.settings:q} --confidence {params.confidence}"
         " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
