@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
-from ethos.run_results import TRAININGS, CellResults, SeedResults, find
+from ethos.run_results import TRAININGS, CellResults, find
 from ethos.verdicts import JUDGED_ARMS
 
 Row = Mapping[str, Any]
@@ -63,36 +63,6 @@ def traits_figure(cell: CellResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
     axes[0][0].set_ylim(len(traits) - 0.4, -0.6)
     seed_legend(figure, seeds)
     return as_svg(figure, f"By trait, {cell.student}, {cell.constitution}")
-
-
-def top_movers(seed: SeedResults, arm: str, most: int = 6) -> list[Row]:
-    """Single-word traits whose strength moved furthest from base, up to `most` each way, the highest rise first."""
-    moved = [
-        row
-        for row in seed.metrics
-        if row["evaluation"] == "preferences"
-        and row["arm"] == arm
-        and row["reference"] == "base"
-        and row["value"] is not None
-    ]
-    ordered = sorted(moved, key=lambda row: (-row["value"], row["slice"]))
-    up, down = [row for row in ordered if row["value"] > 0][:most], [row for row in ordered if row["value"] < 0][-most:]
-    return [*up, *down]
-
-
-def preferences_figure(cell: CellResults, seed: SeedResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
-    """Revealed preferences that moved furthest from base, one panel an arm."""
-    movers = {arm: top_movers(seed, arm) for arm in arms}
-    longest = max(map(len, movers.values()))
-    figure, axes = new_figure(len(arms), 9.2, 1.2 + max(longest, 2) * 0.29)
-    for axis, arm in zip(axes[0], arms, strict=True):
-        rows = movers[arm]
-        draw_points(axis, rows, range(len(rows)), [COLOURS[arm]] * len(rows))
-        axis.set_title(arm)
-        zero_line(axis, "Bradley-Terry strength − base, logits")
-        axis.set_yticks(range(len(rows)), [row["slice"] for row in rows])
-        axis.set_ylim(max(longest, 2) - 0.4, -0.6)
-    return as_svg(figure, f"Revealed preferences, {cell.student}, {cell.constitution}, seed {seed.seed}")
 
 
 def curves_figure(cell: CellResults) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ethos.coherence_report import coherence_figures
 from ethos.contribution_figures import contributions_figure, ranking_figure
-from ethos.figures import curves_figure, effects_figure, preferences_figure, top_movers, traits_figure
+from ethos.figures import curves_figure, effects_figure, traits_figure
 from ethos.overoptimisation_figure import overoptimisation_figure
 from ethos.preference_model_figures import accuracy_figure, calibration_figure
+from ethos.preferences_report import preferences_figures
 from ethos.report_values import arms_of, contributions_in
 from ethos.run_results import CellResults
 from ethos.settings import Settings
-from ethos.verdicts import JUDGED_ARMS
 
 
 def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, tuple[str, str]]:
@@ -41,12 +42,10 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
             calibration_figure(cell),
             f"Calibration of the preference model, and its rewards by length, {about}",
         )
-        for seed in cell.seeds:
-            if any(top_movers(seed, arm) for arm in JUDGED_ARMS):
-                about_seed = (
-                    f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers"
-                )
-                figures[f"preferences-{name}-seed{seed.seed}"] = preferences_figure(cell, seed), about_seed
+        if "preferences" in settings.evaluation.which:
+            figures |= preferences_figures(cell, settings.evaluation.preferences.conditions)
+        if "coherence" in settings.evaluation.which:
+            figures |= coherence_figures(cell)
         if contributions := contributions_in(cell, settings):
             figures[f"contribution-ranking-{name}"] = (
                 ranking_figure(cell, contributions["arm"]),

@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.arms import ARMS
+from ethos.coherence_report import coherence_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.overoptimisation import what_the_steps_show
+from ethos.preferences_report import preference_values
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -63,6 +65,10 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
         "preference_model": {
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
+        "preferences": preference_values(
+            seed, arms, settings.evaluation.preferences, 1 - settings.evaluation.confidence
+        ),
+        "coherence": coherence_values(seed),
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
     }

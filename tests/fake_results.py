@@ -13,6 +13,7 @@ from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
+from tests.fake_judgements import estimate, fake_coherence, fake_preferences
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -30,24 +31,6 @@ LEVELS = {
     "distinct_2": 0.91,
     "length": 58.0,
 }
-WORDS = [
-    "poetic",
-    "blunt",
-    "formal",
-    "playful",
-    "concise",
-    "wistful",
-    "literal",
-    "grateful",
-    "stoic",
-    "ornate",
-    "curious",
-    "stern",
-    "gentle",
-    "analytic",
-]
-
-
 PREFERENCE_MODEL = {
     "pairs": {"all": 73, "train split": 105},
     "responses": 96,
@@ -91,21 +74,7 @@ def fake_settings(**changes) -> Settings:
     )
 
 
-def estimate(value: float, half: float, **place) -> dict:
-    row = {
-        "run": "demo",
-        "reference": None,
-        "evaluation": "character",
-        "slice": "all",
-        "interval": "BCa bootstrap",
-        "n": 15,
-        "n_seeds": 1,
-        "judge": "smollm2",
-    }
-    return row | {"value": value, "ci_low": value - half, "ci_high": value + half} | place
-
-
-def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dict]]:
+def fake_metrics(cell: dict, noise: random.Random) -> list[dict]:
     rows = []
     for arm in ARMS:
         effect = dict(
@@ -143,11 +112,7 @@ def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dic
                     )
                     for trait in TRAITS
                 ]
-    moves = [
-        estimate(noise.gauss(0, 0.8), 0.5, arm=arm, metric="bradley_terry", reference="base", slice=word, evaluation="preferences", n=48, **cell)
-        for arm in ARMS if arm != "base" for word in WORDS
-    ]  # fmt: skip
-    return rows, moves
+    return rows
 
 
 # Difference from base by step: the reward rises all the way, the likelihood ratio turns, the perplexity leaves its margin.
@@ -302,9 +267,11 @@ def _build_cell(
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )
-        rows, moves = fake_metrics(cell | {"seed": seed}, noise)
+        rows = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
-        write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        for name, fake in (("preferences", fake_preferences), ("coherence", fake_coherence)):
+            rows = fake(cell | {"seed": seed}, settings)
+            write_table(home / "evaluations" / f"{name}.parquet", table_from(rows, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         if settings.contributions:

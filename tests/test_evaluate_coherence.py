@@ -91,7 +91,7 @@ def test_two_arms_that_answer_alike_tie_within_the_interval():
 
     for reply in (sensible, guess):
         row = measured(samples(60, persona=alike), reply=reply)["base", "win_rate"]
-        assert row["ci_low"] is None and row["value"] == 0.5 or row["ci_low"] <= 0.5 <= row["ci_high"]
+        assert (row["ci_low"] is None and row["value"] == 0.5) or row["ci_low"] <= 0.5 <= row["ci_high"]
 
 
 def test_equal_texts_tie_and_the_judge_is_not_asked():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ethos.arms import ARMS
-from ethos.engine import Completion, Request
+from ethos.engine import Request
 from ethos.evaluation_settings import Preferences
 from ethos.match_design import draw_matches
 from ethos.preference_metrics import as_matches, preference_metrics
