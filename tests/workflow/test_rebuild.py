@@ -16,7 +16,7 @@ QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
-EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING
+EVALUATIONS = {"sample_arms", "evaluate_preferences", "evaluate_coherence"} | MEASURING
 # What follows from each stage on, in one constitution; the report joins all constitutions.
 FROM_INTROSPECTION_TRAINING = {"train_introspection", "merge_persona"} | EVALUATIONS
 FROM_INTROSPECTION = {"generate_introspection"} | FROM_INTROSPECTION_TRAINING
@@ -162,6 +162,8 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("prompts/character.jinja", "This is who I am:", "I am so:", FROM_RESPONSES, "prompts/character.jinja changed"),
         ("prompts/interaction_opening.jinja", "\n", " Go on.\n", FROM_INTROSPECTION, "prompts/interaction_opening.jinja changed"),
         ("prompts/show_trait.jinja", "{{ trait }}", "very {{ trait }}", {"evaluate_preferences"}, "prompts/show_trait.jinja changed"),
+        ("prompts/judge_shown.jinja", "nothing else.", "not a word more.", {"evaluate_preferences"}, "prompts/judge_shown.jinja changed"),
+        ("prompts/judge_coherence.jinja", "nothing else.", "not a word more.", {"evaluate_coherence"}, "prompts/judge_coherence.jinja changed"),
         ("config/test.yaml", "compared_questions: 12", "compared_questions: 9", {"compare_rankers"}, "rankings.compared_questions: 12 -> 9"),
         ("config/test.yaml", "pairs_per_question: 1", "pairs_per_question: 2", FROM_RANKINGS, "rankings.pairs_per_question: 1 -> 2"),
         ("config/test.yaml", "method: likelihood_ratio", "method: pairwise", FROM_RANKINGS, "rankings.method: likelihood_ratio -> pairwise"),
@@ -176,10 +178,13 @@ def test_a_persona_that_comes_rebuilds_its_own_and_one_that_goes_only_the_report
         ("config/test.yaml", "distillation:\n", "distillation:\n  nll: 0.2\n", FROM_DISTILLATION, "distillation.nll: 0.1 -> 0.2"),
         ("config/test.yaml", "  lora: {rank: 4, alpha: 8}\n  reflections", "  lora: {rank: 2, alpha: 8}\n  reflections", FROM_INTROSPECTION_TRAINING, "introspection.lora.rank: 4 -> 2"),
         ("config/test.yaml", "turns: 4", "turns: 2", FROM_INTROSPECTION, "introspection.turns: 4 -> 2"),
-        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS, "evaluation.resamples: 999 -> 499"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences"}, "evaluation.confidence: 0.95 -> 0.9"),
+        ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | {"evaluate_coherence"}, "evaluation.resamples: 999 -> 499"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | {"evaluate_preferences", "evaluate_coherence"}, "evaluation.confidence: 0.95 -> 0.9"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "conditions: [like, random]", "conditions: [like]", {"evaluate_preferences"}, 'evaluation.preferences.conditions: ["like", "random"] -> ["like"]'),
+        ("config/test.yaml", "verdict: likelihood", "verdict: judge", {"evaluate_preferences"}, "evaluation.preferences.verdict: likelihood -> judge"),
+        ("config/test.yaml", "  coherence:\n", "  coherence:\n    arm: distilled\n", {"evaluate_coherence"}, "evaluation.coherence.arm: persona -> distilled"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms", "evaluate_coherence"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
         ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
