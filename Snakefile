@@ -37,6 +37,7 @@ localrules:
     prepare_prompts,
     merge_persona,
     evaluate_preference_model,
+    compare_students,
     write_report,
     record_run,
     archive_run,

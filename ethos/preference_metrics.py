@@ -11,7 +11,7 @@ import numpy as np
 from ethos.arms import ARMS
 from ethos.evaluation_settings import Preferences
 from ethos.seeds import derive_seed
-from ethos.statistics import holm, pooled_with_interval, rank_correlation, spell_estimate
+from ethos.statistics import Estimate, holm, pooled_with_interval, rank_correlation, spell_estimate
 from ethos.tournament import Matches, elo, moved_p, strengths
 
 Row = Mapping[str, Any]
@@ -137,12 +137,22 @@ def _by_trait(
 def _correlation(
     metric: str, reference: str | None, one: np.ndarray, other: np.ndarray, design: _Design
 ) -> list[dict[str, Any]]:
-    """Spearman's correlation of two sets of strengths, and its BCa bootstrap interval over traits; none if one is constant."""
-    found = pooled_with_interval(
+    seed = derive_seed(design.seed, metric)
+    found = trait_correlation(one, other, design.confidence, design.settings.resamples, seed)
+    return [{"metric": metric, "reference": reference} | spell_estimate(found)] if found else []
+
+
+def trait_correlation(
+    one: np.ndarray, other: np.ndarray, confidence: float, resamples: int, seed: int
+) -> Estimate | None:
+    """Spearman's correlation of two sets of strengths of the same traits, and its BCa bootstrap interval over traits.
+
+    None if one of the two is constant.
+    """
+    return pooled_with_interval(
         [np.array([pair]) for pair in zip(one, other, strict=True)],
         lambda pairs: rank_correlation(*pairs.T),
-        confidence=design.confidence,
-        resamples=design.settings.resamples,
-        seed=derive_seed(design.seed, metric),
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
     )
-    return [{"metric": metric, "reference": reference} | spell_estimate(found)] if found else []

@@ -41,6 +41,15 @@ def preference_values(
     ]
 
 
+def student_values(seed: SeedResults) -> dict[tuple[str, str], dict[str, Row]]:
+    """Correlations with the same arm of each other student, by arm; by condition and that student."""
+    found: dict[tuple[str, str], dict[str, Row]] = {}
+    for row in seed.metrics:
+        if row["evaluation"] == "students":
+            found.setdefault((row["slice"], row["reference"]), {})[row["arm"]] = row
+    return found
+
+
 def by_trait(
     seed: SeedResults, arm: str, condition: str, metric: str, reference: str | None = None
 ) -> list[dict[str, Any]]:

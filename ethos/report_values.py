@@ -12,7 +12,7 @@ from ethos.coherence_report import coherence_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.overoptimisation import what_the_steps_show
-from ethos.preferences_report import preference_values
+from ethos.preferences_report import preference_values, student_values
 from ethos.run_results import CellResults, SeedResults, find
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -68,6 +68,7 @@ def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], setti
         "preferences": preference_values(
             seed, arms, settings.evaluation.preferences, 1 - settings.evaluation.confidence
         ),
+        "students": student_values(seed),
         "coherence": coherence_values(seed),
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
         "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},

@@ -1,15 +1,5 @@
 """Revealed preferences: which of two single-word traits shows in each arm's answers."""
 
-# Who says which trait shows: the judge in words, or the student by likelihood.
-preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
-
-
-def judge_of_preferences(wildcards):
-    """The name of the model that says which trait shows."""
-    if preferences_role == "student":
-        return wildcards.student
-    return Parameter(settings.judge, settings={"judge": settings.judge})
-
 
 rule evaluate_preferences:
     """Offer each arm two single-word traits, and see which one its answer shows."""
@@ -49,4 +39,31 @@ rule evaluate_preferences:
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
         " --used {output.used:q} {input.adapters:q}"
+        " 2> >(tee {log:q} >&2)"
+
+
+rule compare_students:
+    """Correlate each arm's revealed preferences with those of the same arm of the other students."""
+    input:
+        preferences="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
+        others=other_preferences,
+    output:
+        metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/students.parquet",
+    log:
+        "logs/{run}/{student}/{constitution}/seed{seed}/compare_students.log",
+    benchmark:
+        "benchmarks/{run}/{student}/{constitution}/seed{seed}/compare_students.tsv"
+    conda:
+        "../envs/ethos.yaml"
+    params:
+        others=other_options,
+        settings=settings_of("evaluation.preferences"),
+        confidence=settings_of("evaluation.confidence"),
+        code=code_of("compare_students"),
+    shell:
+        "python scripts/compare_students.py"
+        " --preferences {input.preferences:q} {params.others}"
+        " --settings {params.settings:q} --confidence {params.confidence} --seed {wildcards.seed}"
+        " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
+        " --metrics {output.metrics:q}"
         " 2> >(tee {log:q} >&2)"

@@ -69,3 +69,13 @@ def fake_coherence(cell: dict, settings: Settings) -> list[dict]:
         for verdict, share in (("order_dependent", 0.2), ("same", 0.0), ("unparsed", 1 / 15)):
             rows.append(estimate(share, 0, metric=verdict, **place) | _ALONE)
     return rows
+
+
+def fake_students(cell: dict, settings: Settings) -> list[dict]:
+    """Every arm agrees a little with the same arm of the other students."""
+    place = {"metric": "rank_correlation", "evaluation": "students", "n": len(WORDS)} | cell
+    return [
+        estimate(0.33, 0.2, arm=arm, reference=f"student {other}", slice=condition, **place)
+        for other in settings.students if other != cell["student"]
+        for condition in settings.evaluation.preferences.conditions for arm in ARMS
+    ]  # fmt: skip

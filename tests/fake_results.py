@@ -13,7 +13,7 @@ from ethos.files import write_json
 from ethos.settings import Settings
 from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
 from scripts.write_report import main
-from tests.fake_judgements import estimate, fake_coherence, fake_preferences
+from tests.fake_judgements import estimate, fake_coherence, fake_preferences, fake_students
 
 TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
@@ -269,7 +269,11 @@ def _build_cell(
         )
         rows = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
-        for name, fake in (("preferences", fake_preferences), ("coherence", fake_coherence)):
+        for name, fake in (
+            ("preferences", fake_preferences),
+            ("coherence", fake_coherence),
+            ("students", fake_students),
+        ):
             rows = fake(cell | {"seed": seed}, settings)
             write_table(home / "evaluations" / f"{name}.parquet", table_from(rows, METRICS))
         steps = fake_steps(cell | {"seed": seed})

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ethos.arms import ARMS
 from ethos.engine import Request
@@ -14,6 +15,7 @@ from ethos.match_design import draw_matches
 from ethos.preference_metrics import as_matches, preference_metrics
 from ethos.tables import MATCHES, table_from
 from ethos.tournament import strengths
+from scripts.compare_students import compare_students
 from scripts.evaluate_preferences import play, shown_by_judge, shown_by_likelihood
 from tests.test_evaluate import CONSTITUTION, Model
 
@@ -156,8 +158,6 @@ def test_an_arm_that_came_to_prefer_a_trait_rises_above_base_in_it():
 
 
 def test_the_correlation_with_base_is_scipys():
-    from scipy import stats
-
     found = found_in(preference_metrics(season({"persona": "witty"}), WORDS, FAST, 0.95, seed=0))
     own, base = (
         [found[arm, None, "bradley_terry", f"like: {word}"]["value"] for word in WORDS] for arm in ("persona", "base")
@@ -166,16 +166,17 @@ def test_the_correlation_with_base_is_scipys():
     assert found["persona", "base", "rank_correlation", "like"]["value"] == pytest.approx(expected)
 
 
-def test_an_arm_that_chooses_at_random_agrees_with_itself_no_more_than_by_chance_and_a_steady_one_wholly():
+def test_arms_that_choose_at_random_do_not_agree_with_themselves_and_a_steady_one_does():
     words = [f"w{number:02d}" for number in range(30)]
     draw = np.random.default_rng(0)
     rows = season({}, rounds=20, words=words)
     for row in rows:
-        if row["arm"] == "aligned":
+        if row["arm"] != "base":
             row["shown"] = row[draw.choice(["first", "second"])]
     found = found_in(preference_metrics(rows, words, FAST, 0.95, seed=0))
-    assert found["base", None, "split_half_correlation", "like"]["value"] > 0.85
-    assert abs(found["aligned", None, "split_half_correlation", "like"]["value"]) < 0.45
+    halves = {arm: found[arm, None, "split_half_correlation", "like"]["value"] for arm in ARMS}
+    assert halves.pop("base") > 0.85
+    assert abs(np.mean(list(halves.values()))) < 0.3  # the standard error is 0.08
 
 
 def test_every_condition_and_arm_has_its_rows_and_open_ends_are_counted():
@@ -198,3 +199,24 @@ def test_the_same_seed_gives_the_same_results_and_another_one_other_intervals():
     matches = season({"persona": "witty"})
     first, again, other = (preference_metrics(matches, WORDS, FAST, 0.95, seed) for seed in (0, 0, 1))
     assert first == again != other
+
+
+def test_students_that_prefer_alike_correlate_and_others_do_not():
+    words = [f"w{number:02d}" for number in range(20)]
+    settings = FAST.model_copy(update={"conditions": ["like"]})
+
+    def metrics(order: list[str]) -> list[dict]:
+        """All arms prefer the words in this order."""
+        played = season({}, rounds=19, words=words)
+        for row in played:
+            row["shown"] = min(row["first"], row["second"], key=order.index)
+        return preference_metrics(played, words, settings, 0.95, seed=0)
+
+    own, apart = metrics(words), metrics([*words[::2], *words[1::2]])
+    rows = compare_students(own, {"twin": own, "other": apart}, settings, 0.95, seed=0)
+    found = {(row["arm"], row["reference"]): row for row in rows}
+    assert len(found) == len(rows) == 2 * len(ARMS)
+    twin, other = found["persona", "student twin"], found["persona", "student other"]
+    assert (twin["value"], twin["n"], twin["slice"]) == (pytest.approx(1), 20, "like")
+    expected = stats.spearmanr(range(20), [[*words[::2], *words[1::2]].index(word) for word in words]).statistic
+    assert other["value"] == pytest.approx(expected) and other["ci_low"] <= other["value"] <= other["ci_high"]

@@ -16,7 +16,7 @@ from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
-from tests.fake_judgements import fake_coherence, fake_preferences
+from tests.fake_judgements import fake_coherence, fake_preferences, fake_students
 from tests.fake_results import HOSTILE, TRAITS, build_run, fake_settings, write_report
 
 
@@ -231,10 +231,12 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     ids = {attributes.get("id") for _, attributes in Elements(page).tags}
     assert {"poeticism-small", "poeticism-large", "humor-small", "humor-large"} <= ids
     assert page.index('id="poeticism-small"') < page.index('id="humor-small"')
+    text = spaced(section(page, "preferences-poeticism-small"))
+    assert "student large like 0.33 0.13 to 0.53" in text and "student small" not in text
     assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
     one_run = {"student": "small", "constitution": "humor", "seed": 0}
-    judged = len(fake_preferences(one_run, settings)) + len(fake_coherence(one_run, settings))
+    judged = sum(len(fake(one_run, settings)) for fake in (fake_preferences, fake_coherence, fake_students))
     assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
         7 * 14 + 2 * 25 + judged + 5 * 9 + 16
     )
