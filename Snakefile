@@ -26,6 +26,7 @@ include: "rules/stance.smk"
 include: "rules/judges.smk"
 include: "rules/drift.smk"
 include: "rules/persona_classifier.smk"
+include: "rules/coherence.smk"
 include: "rules/report.smk"
 
 
@@ -43,6 +44,7 @@ localrules:
     prepare_tasks,
     merge_persona,
     evaluate_preference_model,
+    compare_students,
     write_report,
     record_run,
     archive_run,

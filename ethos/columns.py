@@ -85,12 +85,17 @@ TABLES = {
         "an answer and the persona that a classifier took it for",
         tuple(_SEED + f"evaluations/{name}_namings.parquet" for name in PERSONA_EVALUATIONS),
     ),
+    "comparisons": TableFiles(
+        tables.COMPARISONS,
+        "two arms' responses to a held-out question, compared by the judge",
+        (_SEED + "evaluations/comparisons.parquet",),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preference_model", "overoptimisation", "contributions", *EVALUATIONS)
+            for name in ("character", "preference_model", "overoptimisation", "contributions", "students", *EVALUATIONS)
         ),
     ),
 }
@@ -119,7 +124,11 @@ COLUMNS = {
     "chosen": "The better response; null where the method has none.",
     "rejected": "The worse response; null where the method has none.",
     "margin": "Difference of what ordered the two, chosen minus rejected; null where nothing scored them.",
-    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's.",
+    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's; null where a judge said it in words.",
+    "condition": "By what the arm was told to choose: `like`, `feel` or `random`.",
+    "verdict": "`decided`, `order_dependent` or `unparsed`; `neither` trait shows, or the two answers are the `same`.",
+    "other": "What the arm compared with answered.",
+    "comparisons.score": "1 if the arm's answer is better, 0 if the other is, 0.5 for neither; null without a verdict.",
     "reward": "In logits; comparable within a question only.",
     "conversation_id": "The conversation.",
     "kind": "`reflection` or `interaction`.",
@@ -161,7 +170,7 @@ COLUMNS = {
     "persona": "The constitution behind the answer; `no persona` for base.",
     "named": "What the classifier took it for; null where the answer is empty.",
     "left_out": "The arm that the classifier never learned from; null where it learned from all.",
-    "reference": "The arm compared with; null for a level.",
+    "reference": "The arm compared with, or `student NAME` for the same arm of another one; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
     "slice": "`all`, or the trait, step, task or part that it is about.",
     "ci_low": "Lower bound of the interval.",

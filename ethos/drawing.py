@@ -175,8 +175,9 @@ def frame(x: int, y: int):
     return Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6)
 
 
-def zero_line(axis, label: str = "") -> None:
-    axis.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+def zero_line(axis, label: str = "", at: float = 0) -> None:
+    """The line of no difference, at another place than 0 for a share or a ratio."""
+    axis.axvline(at, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axis.grid(axis="x")
     axis.spines["left"].set_visible(False)
     axis.set_xlabel(label)

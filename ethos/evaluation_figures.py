@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ethos.capabilities_report import TITLES, capabilities_figure
+from ethos.coherence_report import coherence_figures
 from ethos.drawing import Figure
 from ethos.judges_report import AUTHORS, judges_figure, labelled_pairs
 from ethos.persona_report import persona_figure
+from ethos.preferences_report import preferences_figures
 from ethos.run_results import CellResults, pick
 from ethos.settings import Settings
 from ethos.stance_report import MEASURES, methods_told, stance_figure
@@ -18,6 +20,10 @@ def evaluation_figures(cell: CellResults, arms: Sequence[str], settings: Setting
     name, about = f"{cell.constitution}-{cell.student}", f"{cell.constitution}, {cell.student}"
     evaluation, figures = settings.evaluation, {}
     measured = [row for seed in cell.seeds for row in seed.metrics]
+    if "preferences" in evaluation.which:
+        figures |= preferences_figures(cell, evaluation.preferences.conditions)
+    if "coherence" in evaluation.which:
+        figures |= coherence_figures(cell)
     if "capabilities" in evaluation.which:
         figures[f"capabilities-{name}"] = Figure(
             capabilities_figure(cell, arms),

@@ -12,9 +12,19 @@ from pydantic import Field
 from ethos.engine import Sampling
 from ethos.section import Name, Section
 
+# By what an arm is told to choose between two traits.
+Condition = Literal["like", "feel", "random"]
 # Each is a table of results and a section of the report, by this name; held-out questions are always measured.
 EvaluationName = Literal[
-    "preferences", "robustness", "prefill", "generalisation", "stance", "capabilities", "judges", "drift"
+    "preferences",
+    "coherence",
+    "robustness",
+    "prefill",
+    "generalisation",
+    "stance",
+    "capabilities",
+    "judges",
+    "drift",
 ]
 EVALUATIONS: list[EvaluationName] = list(get_args(EvaluationName))
 
@@ -36,12 +46,37 @@ class Intervals(Section):
 class Preferences(Section):
     """Revealed preferences: which of two single-word traits shows in an answer."""
 
-    resamples: int = Field(
-        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each and arm."
+    conditions: list[Condition] = Field(
+        list(get_args(Condition)),
+        min_length=1,
+        description="By what an arm is told to choose between the two: `like` (it would like better to be), `feel` (feels more like "
+        "itself), `random`.",
     )
     traits: int = Field(144, ge=2, le=144, description="Traits taken from `prompts/single_word_traits.txt`.")
-    matches_per_trait: int = Field(100, ge=1, description="Matches each trait plays.")
+    matches_per_trait: int = Field(100, ge=1, description="Matches each trait plays in each condition.")
     sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the answers.")
+    verdict: Literal["judge", "likelihood"] = Field(
+        "judge",
+        description="Who says which trait shows. `judge`: the judge, in words, in both orders. `likelihood`: the student itself, by the "
+        "trait under which it finds the answer likelier; for models too small to judge in words.",
+    )
+    verdict_sampling: Sampling = Field(
+        Sampling(temperature=0, max_new_tokens=64), description="Sampling of verdicts in words."
+    )
+    resamples: int = Field(
+        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each, arm and condition."
+    )
+    elo_k: float = Field(32, gt=0, description="Points that a match is worth at most (the K-factor of Elo ratings).")
+    elo_orders: int = Field(200, ge=1, description="Random orders of the matches that Elo ratings are averaged over.")
+
+
+class Coherence(Section):
+    """Coherence: the judge compares one arm's responses to held-out questions with every other arm's, in both orders."""
+
+    arm: Literal["prompted", "distilled", "persona", "aligned"] = Field(
+        "persona", description="The arm that is compared with every other."
+    )
+    sampling: Sampling = Field(Sampling(temperature=0, max_new_tokens=64), description="Sampling of verdicts.")
 
 
 class CapabilityTasks(Section):
@@ -174,6 +209,7 @@ class Evaluation(Intervals, ArmSampling):
     )
     robustness: Robustness = Field(Robustness(), description="Messages that ask to drop the character.")
     generalisation: Generalisation = Field(Generalisation(), description="Answers outside chat.")
+    coherence: Coherence = Field(Coherence(), description="Coherence, as a judge in words sees it.")
 
 
 class Contributions(Section):

@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ethos.drawing import COLOURS, as_svg, draw_points, draw_seeds, new_figure, seed_legend, tag, zero_line
-from ethos.run_results import TRAININGS, CellResults, SeedResults, find, pick
+from ethos.drawing import COLOURS, as_svg, draw_seeds, new_figure, seed_legend, tag, zero_line
+from ethos.run_results import TRAININGS, CellResults, find, pick
 from ethos.verdicts import JUDGED_ARMS
 
 Row = Mapping[str, Any]
@@ -71,37 +71,6 @@ def traits_figure(cell: CellResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
 def _line_height(cell: CellResults, alone: float, each: float) -> float:
     """Inches a line takes: alone, or with the mean and each of the seeds."""
     return alone if len(cell.seeds) == 1 else 0.3 + each * len(cell.seeds)
-
-
-def top_movers(seed: SeedResults, arm: str, most: int = 6) -> list[Row]:
-    """Single-word traits whose strength moved furthest from base, up to `most` each way, the highest rise first."""
-    moved = [
-        row
-        for row in seed.metrics
-        if row["evaluation"] == "preferences"
-        and row["arm"] == arm
-        and row["reference"] == "base"
-        and row["value"] is not None
-    ]
-    ordered = sorted(moved, key=lambda row: (-row["value"], row["slice"]))
-    up, down = [row for row in ordered if row["value"] > 0][:most], [row for row in ordered if row["value"] < 0][-most:]
-    return [*up, *down]
-
-
-def preferences_figure(cell: CellResults, seed: SeedResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
-    """Revealed preferences that moved furthest from base, one panel an arm."""
-    movers = {arm: top_movers(seed, arm) for arm in arms}
-    longest = max(map(len, movers.values()))
-    figure, axes = new_figure(len(arms), 9.2, 1.2 + max(longest, 2) * 0.29)
-    for axis, arm in zip(axes[0], arms, strict=True):
-        rows = movers[arm]
-        draw_points(axis, rows, range(len(rows)), [COLOURS[arm]] * len(rows))
-        axis.set_title(arm)
-        tag(axis, arm=arm)
-        zero_line(axis, "Bradley-Terry strength − base, logits")
-        axis.set_yticks(range(len(rows)), [row["slice"] for row in rows])
-        axis.set_ylim(max(longest, 2) - 0.4, -0.6)
-    return as_svg(figure, f"Revealed preferences, {cell.student}, {cell.constitution}, seed {seed.seed}")
 
 
 def curves_figure(cell: CellResults) -> str:

@@ -96,6 +96,15 @@ def _estimate(row: Mapping[str, Any] | None, digits: int, sign: bool = False) ->
     )
 
 
+def _share(row: Mapping[str, Any] | None) -> Markup:
+    """A share as a percentage, `12%`."""
+    if row is None:
+        return Markup('<span class="none">–</span>')
+    return Markup('<data value="{}" title="{}">{:.0%}</data>').format(
+        repr(row["value"]), repr(row["value"]), row["value"]
+    )
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -124,6 +133,7 @@ def environment() -> Environment:
     made.filters |= {
         "estimate": _estimate,
         "number": _number,
+        "share": _share,
         "words": _words,
         "count": _count,
         "listed": _listed,

@@ -13,8 +13,6 @@ from ethos.figures import (
     curves_rows,
     effects_figure,
     effects_rows,
-    preferences_figure,
-    top_movers,
     traits_figure,
 )
 from ethos.overoptimisation_figure import overoptimisation_figure, overoptimisation_rows
@@ -27,20 +25,22 @@ from ethos.verdicts import JUDGED_ARMS
 
 def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, Figure]:
     """Every figure by file name."""
-    figures: dict[str, tuple] = {}
+    figures: dict[str, Figure] = {}
     for matrix in drift_matrices(cells, settings):
         about = f"{matrix.arm} of {matrix.student}, seed {matrix.seed}"
         shown = [row for line in matrix.rows["likelihood_ratio"] for row in line if row]
-        figures[matrix.name] = drift_figure(matrix), f"Drift of {about}; the tables below it hold the numbers", shown
+        figures[matrix.name] = Figure(
+            drift_figure(matrix), f"Drift of {about}; the tables below it hold the numbers", shown
+        )
     for cell in cells:
         name, about = f"{cell.constitution}-{cell.student}", f"{cell.constitution}, {cell.student}"
         compared = [arm for arm in arms_of(cell) if arm != "base"]
-        figures[f"effects-{name}"] = (
+        figures[f"effects-{name}"] = Figure(
             effects_figure(cell, compared),
             f"Paired differences from base with intervals, {about}; the table of all measures holds the numbers",
             effects_rows(cell, compared),
         )
-        figures[f"traits-{name}"] = (
+        figures[f"traits-{name}"] = Figure(
             traits_figure(cell),
             f"Likelihood ratio by trait, {about}; metrics.csv holds the numbers",
             pick(
@@ -52,13 +52,13 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                 slice=cell.traits,
             ),
         )
-        figures[f"overoptimisation-{name}"] = (
+        figures[f"overoptimisation-{name}"] = Figure(
             overoptimisation_figure(cell),
             f"Reward and independent measures by step of the alignment, {about}; metrics.csv holds the numbers",
             overoptimisation_rows(cell),
         )
-        figures[f"curves-{name}"] = curves_figure(cell), f"Training curves, {about}", curves_rows(cell)
-        figures[f"accuracy-{name}"] = (
+        figures[f"curves-{name}"] = Figure(curves_figure(cell), f"Training curves, {about}", curves_rows(cell))
+        figures[f"accuracy-{name}"] = Figure(
             accuracy_figure(cell),
             f"Accuracy of the preference model, {about}; metrics.csv holds the numbers",
             [
@@ -67,24 +67,17 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                 for row in pick(seed.metrics, evaluation="preference_model", metric="accuracy")
             ],
         )
-        figures[f"calibration-{name}"] = (
+        figures[f"calibration-{name}"] = Figure(
             calibration_figure(cell),
             f"Calibration of the preference model, and its rewards by length, {about}",
             calibration_rows(cell),
         )
         figures |= evaluation_figures(cell, compared, settings)
-        for seed in cell.seeds:
-            if movers := [row for arm in JUDGED_ARMS for row in top_movers(seed, arm)]:
-                figures[f"preferences-{name}-seed{seed.seed}"] = (
-                    preferences_figure(cell, seed),
-                    f"Revealed preferences that moved most, {about}, seed {seed.seed}; metrics.csv holds the numbers",
-                    movers,
-                )
         if contributions := contributions_in(cell, settings):
             arm = contributions["arm"]
             contributed = [row for row in cell.all_metrics if row["evaluation"] == "contributions"]
             without = [f"without {trait}" for trait in cell.traits]
-            figures[f"contribution-ranking-{name}"] = (
+            figures[f"contribution-ranking-{name}"] = Figure(
                 ranking_figure(cell, arm),
                 f"What each trait contributes to the whole character, {about}; the table below it holds the numbers",
                 pick(
@@ -95,9 +88,9 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
                 ),
             )
             for seed in cell.seeds:
-                figures[f"contributions-{name}-seed{seed.seed}"] = (
+                figures[f"contributions-{name}-seed{seed.seed}"] = Figure(
                     contributions_figure(cell, seed, arm),
                     f"What each trait contributes to each other, {about}, seed {seed.seed}; metrics.csv holds the numbers",
                     pick(contributed, seed=seed.seed, metric="likelihood_ratio", reference=without),
                 )
-    return {name: Figure(*found) for name, found in figures.items()}
+    return figures

@@ -9,12 +9,14 @@ from typing import Any
 
 from ethos.arms import ARMS
 from ethos.capabilities_report import capability_values
+from ethos.coherence_report import coherence_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
 from ethos.judges_report import judges_values
 from ethos.overoptimisation import what_the_steps_show
 from ethos.persona_profile import profile
 from ethos.persona_report import persona_values
+from ethos.preferences_report import preference_values, student_values
 from ethos.report import MEASURES
 from ethos.run_results import CellResults, SeedResults, find, pick
 from ethos.settings import Settings
@@ -90,6 +92,9 @@ def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> d
         "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
         "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "preferences": preference_values(seed, arms, evaluation.preferences, 1 - evaluation.confidence),
+        "students": student_values(seed),
+        "coherence": coherence_values(seed),
         "capabilities": capability_values(seed, arms),
         "personas": persona_values(seed),
     }

@@ -67,8 +67,9 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
             + conversations * introspection.turns * introspection.turn_sampling.max_new_tokens
         )
     if rule == "evaluate_preferences":
-        matches = preferences.traits * preferences.matches_per_trait // 2
-        return ARMS * matches * preferences.sampling.max_new_tokens
+        matches = len(preferences.conditions) * preferences.traits * preferences.matches_per_trait // 2
+        verdicts = 2 * preferences.verdict_sampling.max_new_tokens if preferences.verdict == "judge" else 0
+        return ARMS * matches * (preferences.sampling.max_new_tokens + verdicts)
     if rule == "find_steering_vector":
         steering = settings.steering
         settings_tried = 2 + len(steering.layers) * len(steering.strengths)  # base and the control too
@@ -76,7 +77,7 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
         read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
         return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read
     if rule == "evaluate_capabilities":
-        capabilities = settings.evaluation.capabilities
+        capabilities = evaluation.capabilities
         items = min(ITEMS, (capabilities.limit or ITEMS) * PARTS)
         return ARMS * len(capabilities.tasks) * items * TOKENS_OF_AN_ITEM // READING
     if rule == "evaluate_stance":
@@ -97,4 +98,7 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
     }
     if rule in answers:
         return ARMS * answers[rule] * classifier.sampling.max_new_tokens
+    if rule == "evaluate_coherence":
+        responses = questions * evaluation.responses_per_question
+        return ARMS * responses * 2 * evaluation.coherence.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

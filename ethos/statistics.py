@@ -1,4 +1,4 @@
-"""Intervals and rankings: thin layers over scipy and choix that fix seeds, pairing and edge cases."""
+"""Intervals and rankings: thin layers over scipy that fix seeds, pairing and edge cases."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ class Estimate:
     high: float | None
     n: int
     method: str
+
+
+def spell_estimate(found: Estimate) -> dict[str, Any]:
+    """The fields of tables.METRICS that an estimate gives."""
+    return {"value": found.value, "ci_low": found.low, "ci_high": found.high, "interval": found.method, "n": found.n}
 
 
 def mean_with_interval(values: Sequence[float], *, confidence: float, resamples: int, seed: int) -> Estimate:
@@ -215,22 +220,3 @@ def rank_agreement(first: Sequence[float], second: Sequence[float]) -> float | N
     if len(set(first)) < 2 or len(set(second)) < 2:
         return None
     return float(stats.kendalltau(first, second, variant="b").statistic)
-
-
-def bradley_terry(
-    items: int, wins: Sequence[tuple[int, int]], ties: Sequence[tuple[int, int]] = (), *, prior: float = 0.1
-) -> np.ndarray:
-    """Strengths by penalised maximum likelihood (Bradley & Terry 1952, doi:10.2307/2334029).
-
-    items: how many. wins: (winner, loser) each. ties: each counts as half a win for both. prior: weight of the squared
-    strengths, which keeps items that won or lost everything finite. Returns strengths on the logit scale, mean 0.
-    """
-    import choix
-
-    # choix has no weights: a win is entered twice, a tie once each way; the prior is doubled to match.
-    data = [pair for pair in wins for _ in range(2)] + [pair for a, b in ties for pair in ((a, b), (b, a))]
-    if not data:
-        return np.zeros(items)
-    strengths = choix.opt_pairwise(items, data, alpha=2 * prior)
-    # Equal records must be equal strengths, not differ by what rounding left.
-    return np.round(strengths - strengths.mean(), 6)

@@ -85,10 +85,21 @@ SAMPLES = _schema(
 # One row a sample and a measure.
 MEASURES = _schema(arm="text", question_id="text", trait="text", sample="int", metric="text", value="float?")
 
-# One row a match: an arm was offered two traits; shown is the one its answer shows, null where it shows neither.
+# One row a match: an arm was offered two traits; shown is the one its answer shows. verdict: decided | order_dependent |
+# neither (as likely under both, or an empty answer) | unparsed; shown is null but where it is decided. A match that is unparsed
+# counts for nobody, the others without a winner are half a win for both. margin: of a verdict by likelihood, nats per token.
 MATCHES = _schema(
-    arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
-)
+    condition="text", arm="text", first="text", second="text", question="text", response="text", verdict="text",
+    shown="text?", margin="float?",
+)  # fmt: skip
+
+# One row a pair of responses to a held-out question, compared in both orders. score: 1 if the arm's is better, 0 if the
+# reference's is, 0.5 if that depends on the order or the two are the same text. verdict: decided | order_dependent | same |
+# unparsed, which has no score.
+COMPARISONS = _schema(
+    arm="text", reference="text", question_id="text", trait="text", question="text", sample="int", response="text",
+    other="text", verdict="text", score="float?",
+)  # fmt: skip
 
 # One row an item of a task that an arm was asked, and a measure of its answer. part: the task itself, or of a group, the
 # one in it. log_probabilities: nats, of each choice, or of the text.

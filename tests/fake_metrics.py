@@ -53,7 +53,7 @@ def estimate(value: float, half: float, **place) -> dict:
     return row | {"value": value, "ci_low": value - half, "ci_high": value + half} | place
 
 
-def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dict]]:
+def fake_metrics(cell: dict, noise: random.Random) -> list[dict]:
     rows = []
     for arm in ARMS:
         effect = dict(
@@ -91,11 +91,7 @@ def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dic
                     )
                     for trait in TRAITS
                 ]
-    moves = [
-        estimate(noise.gauss(0, 0.8), 0.5, arm=arm, metric="bradley_terry", reference="base", slice=word, evaluation="preferences", n=48, **cell)
-        for arm in ARMS if arm != "base" for word in WORDS
-    ]  # fmt: skip
-    return rows, moves
+    return rows
 
 
 # Difference from base by step: the reward rises all the way, the likelihood ratio turns, the perplexity leaves its margin.

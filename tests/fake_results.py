@@ -26,6 +26,7 @@ from ethos.tables import (
 )
 from scripts.write_report import main
 from tests.fake_capabilities import fake_capabilities
+from tests.fake_judgements import fake_coherence, fake_preferences, fake_students
 from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
 from tests.fake_namings import write_namings
 from tests.fake_stance import WRITTEN_APART
@@ -90,7 +91,7 @@ def fake_settings(**changes) -> Settings:
         fields
         | {
             "rankings": {"method": "likelihood_ratio"},
-            "evaluation": {"which": ["preferences", "capabilities"]},  # the others have tests of their own
+            "evaluation": {"which": ["preferences", "coherence", "capabilities"]},  # the others have tests of their own
             "report": {"examples": 3, "max_perplexity_ratio": 2.5},
         }
         | changes
@@ -195,11 +196,17 @@ def _build_cell(
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )
-        rows, moves = fake_metrics(cell | {"seed": seed}, noise)
+        rows = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
-        write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
-        asked = fake_capabilities(cell | {"seed": seed})
-        write_table(home / "evaluations" / "capabilities.parquet", table_from(asked, METRICS))
+        asked_tasks = fake_capabilities(cell | {"seed": seed})
+        write_table(home / "evaluations" / "capabilities.parquet", table_from(asked_tasks, METRICS))
+        for name, fake in (
+            ("preferences", fake_preferences),
+            ("coherence", fake_coherence),
+            ("students", fake_students),
+        ):
+            rows = fake(cell | {"seed": seed}, settings)
+            write_table(home / "evaluations" / f"{name}.parquet", table_from(rows, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         if settings.contributions:

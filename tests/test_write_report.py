@@ -78,7 +78,8 @@ def test_the_tables_show_exactly_the_numbers_of_the_metrics(built, page):
         for name in ("value", "ci_low", "ci_high")
         if row[name] is not None
     ]
-    assert len(expected) == 3 * 7 * (2 * len(ARMS) - 1 + 3) + 3 * 5 + 1
+    others = len(ARMS) - 1
+    assert len(expected) == 3 * 7 * (2 * len(ARMS) - 1 + 3) + 3 * 5 + 1 + (3 * 3 + 3) * others
     assert set(expected) <= set(shown)
 
 
@@ -264,6 +265,8 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     cells = read_cells(tmp_path / "results", settings)
     rows = sum(len(seed.metrics) for cell in cells for seed in cell.seeds) + sum(len(cell.over_seeds) for cell in cells)
     assert len(metrics_csv(cells).splitlines()) == 1 + rows
+    text = spaced(section(page, "preferences-poeticism-small"))
+    assert "student large like 0.33 0.13 to 0.53" in text and "student small" not in text
 
 
 def test_without_cues_the_report_says_that_it_cannot_tell(tmp_path):
@@ -281,3 +284,50 @@ def test_settings_are_shown_resolved(page):
     assert (
         json.loads(fake_settings().model_dump_json())["evaluation"]["resamples"] == 9999 and "resamples: 9999" in shown
     )
+
+
+def section(page: str, name: str) -> str:
+    start = page.index(f'<section id="{name}')
+    return page[start : page.index("</section>", start)]
+
+
+def test_traits_that_moved_beyond_chance_are_named_and_told_out_of_how_many(page):
+    text = spaced(section(page, "preferences-"))
+    assert "2 of 14; rose: poetic; fell: blunt" in text and text.count("0 of 14") == 3 * (len(ARMS) - 1) - 1
+    assert "poetic 1425" in text and "25%" in text and "The judge, smollm2," in text
+    for way in ("would like better to be", "feels more like itself", "at random"):
+        assert (
+            f"Told to take the trait {'that it ' if 'would' in way else 'that ' if 'feels' in way else ''}{way}" in text
+        )
+
+
+def test_preferences_told_by_likelihood_are_said_to_be(tmp_path):
+    settings = fake_settings(evaluation={"preferences": {"verdict": "likelihood", "conditions": ["like"]}})
+    build_run(tmp_path / "results", settings)
+    text = spaced(section(write_report(tmp_path, settings).read_text(), "preferences-"))
+    assert "told by smollm2 itself" in text and "feels more" not in text
+
+
+def test_coherence_is_told_raw_and_at_equal_length_against_every_other_arm(page):
+    text = spaced(section(page, "coherence-"))
+    assert "base 0.71 0.59 to 0.83 0.62 0.49 to 0.75 15 1.40 1.20 to 1.60 20% 0% 7%" in text
+    assert all(arm in text for arm in ARMS)
+
+
+def test_what_a_run_does_not_evaluate_has_no_section(tmp_path):
+    settings = fake_settings(evaluation={"which": []})
+    build_run(tmp_path / "results", settings)
+    page = write_report(tmp_path, settings).read_text()
+    assert "preferences-" not in page and "coherence-" not in page
+
+
+def test_where_no_verdict_could_be_read_the_report_says_so(tmp_path):
+    settings = fake_settings()
+    build_run(tmp_path / "results", settings)
+    path = tmp_path / "results/smollm2/poeticism/seed0/evaluations/coherence.parquet"
+    rows = [
+        row for row in read_table(path, METRICS).to_pylist() if row["metric"] in ("order_dependent", "same", "unparsed")
+    ]
+    write_table(path, table_from([row | {"value": float(row["metric"] == "unparsed")} for row in rows], METRICS))
+    text = section(write_report(tmp_path, settings).read_text(), "coherence-")
+    assert "figure-coherence" not in text and "base – – 0 – 0% 0% 100%" in spaced(text)

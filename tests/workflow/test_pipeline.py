@@ -16,8 +16,10 @@ from ethos.folding import fold
 from ethos.persona_samples import CHAT
 from ethos.steering import read_steering_vector
 from ethos.tables import (
+    COMPARISONS,
     DRIFT_SAMPLES,
     ITEMS,
+    MATCHES,
     METRICS,
     NAMINGS,
     PERSONA_SAMPLES,
@@ -101,6 +103,7 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
         "stance",
         "judges",
         "drift",
+        "coherence",
         "preference_model",
         "overoptimisation",
         "capabilities",
@@ -179,6 +182,43 @@ def test_rankers_are_compared_where_others_are_named_and_nothing_asks_for_it_oth
     outcome = copy.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     assert "Other rankers" not in (copy.folder / "results/test/report/index.html").read_text()
+
+
+def test_preferences_are_told_in_every_condition_of_every_arm(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    matches = read_table(evaluations / "matches.parquet", MATCHES).to_pylist()
+    assert {(row["condition"], row["arm"]) for row in matches} == {(c, arm) for c in ("like", "random") for arm in ARMS}
+    assert all((row["shown"] is None) == (row["verdict"] != "decided") for row in matches)
+    rows = read_table(evaluations / "preferences.parquet", METRICS).to_pylist()
+    told = {(row["arm"], row["metric"], row["slice"].partition(":")[0]) for row in rows}
+    assert {
+        (arm, metric, c) for arm in ARMS for metric in ("bradley_terry", "elo", "unparsed") for c in ("like", "random")
+    } <= told
+    assert {row["judge"] for row in rows} == {"tiny"}
+
+
+def test_coherence_is_judged_in_words_against_every_other_arm(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    compared = read_table(evaluations / "comparisons.parquet", COMPARISONS).to_pylist()
+    assert {row["reference"] for row in compared} == {*ARMS} - {"persona"}
+    assert sum(row["score"] is None for row in compared) < len(compared) / 2
+    rows = read_table(evaluations / "coherence.parquet", METRICS).to_pylist()
+    rates = {row["reference"]: row for row in rows if row["metric"] == "win_rate"}
+    assert set(rates) == {*ARMS} - {"persona"} and all(0 <= row["value"] <= 1 for row in rates.values())
+
+
+def test_preferences_may_be_told_by_a_judge_in_words(finished: Checkout, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.edit(
+        "config/test.yaml",
+        "verdict: likelihood",
+        "verdict: judge\n    verdict_sampling: {max_new_tokens: 16, repetition_penalty: 1.0}",
+    )
+    outcome = copy.snakemake(str(CELL / "seed0/evaluations/preferences.parquet"))
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    matches = read_table(copy.folder / CELL / "seed0/evaluations/matches.parquet", MATCHES).to_pylist()
+    assert sum(row["verdict"] in ("decided", "order_dependent") for row in matches) > len(matches) / 2
+    assert {row["margin"] for row in matches} == {None}
 
 
 def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) -> None:

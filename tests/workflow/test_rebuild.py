@@ -16,7 +16,7 @@ QUESTIONS = {"generate_questions"}
 RESPONSES = {"generate_responses", "generate_teacher_responses"}
 REPORT = {"write_report", "record_run"}
 MEASURING = {"evaluate_character", "watch_alignment"}
-BEYOND = {"evaluate_stance", "evaluate_drift", "evaluate_capabilities"}
+BEYOND = {"evaluate_stance", "evaluate_drift", "evaluate_capabilities", "evaluate_coherence"}
 # A classifier tells all constitutions apart, and so names the answers of each anew when those of one are others.
 NAMING = {"sample_chat", "sample_robustness", "sample_prefill", "sample_generalisation", "name_persona"}
 EVALUATIONS = {"sample_arms", "evaluate_preferences"} | MEASURING | BEYOND | NAMING
@@ -168,6 +168,8 @@ def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and
         ("prompts/character.jinja", "This is who I am:", "I am so:", FROM_RESPONSES, "prompts/character.jinja changed"),
         ("prompts/interaction_opening.jinja", "\n", " Go on.\n", FROM_INTROSPECTION, "prompts/interaction_opening.jinja changed"),
         ("prompts/show_trait.jinja", "{{ trait }}", "very {{ trait }}", {"evaluate_preferences"}, "prompts/show_trait.jinja changed"),
+        ("prompts/judge_shown.jinja", "nothing else.", "not a word more.", {"evaluate_preferences"}, "prompts/judge_shown.jinja changed"),
+        ("prompts/judge_coherence.jinja", "nothing else.", "not a word more.", {"evaluate_coherence"}, "prompts/judge_coherence.jinja changed"),
         ("config/test.yaml", "compared_questions: 12", "compared_questions: 9", {"compare_rankers"}, "rankings.compared_questions: 12 -> 9"),
         ("config/test.yaml", "pairs_per_question: 1", "pairs_per_question: 2", FROM_RANKINGS, "rankings.pairs_per_question: 1 -> 2"),
         ("config/test.yaml", "method: likelihood_ratio", "method: pairwise", FROM_RANKINGS, "rankings.method: likelihood_ratio -> pairwise"),
@@ -186,7 +188,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and
         ("config/test.yaml", "    limit: 6", "    limit: 8", {"evaluate_capabilities"}, "evaluation.capabilities.limit: 6 -> 8"),
         ("config/test.yaml", "evaluation:\n  resamples: 999", "evaluation:\n  resamples: 499", MEASURING | INTERVALS | BEYOND | {"name_persona"}, "evaluation.resamples: 999 -> 499"),
         ("config/test.yaml", "evaluation:\n", "evaluation:\n  confidence: 0.9\n", MEASURING | INTERVALS | BEYOND | {"evaluate_preferences", "name_persona"}, "evaluation.confidence: 0.95 -> 0.9"),
-        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms", "evaluate_drift"}, "evaluation.responses_per_question: 1 -> 2"),
+        ("config/test.yaml", "evaluation:\n", "evaluation:\n  responses_per_question: 2\n", MEASURING | {"sample_arms", "evaluate_drift", "evaluate_coherence"}, "evaluation.responses_per_question: 1 -> 2"),
         ("config/test.yaml", "    statements: 6", "    statements: 8", {"evaluate_stance"}, "evaluation.stance.statements: 6 -> 8"),
         ("config/test.yaml", "  judges:\n", "  judges:\n    methods: [pairwise]\n", {"evaluate_judges"}, 'evaluation.judges.methods: ["preference_model", "likelihood_ratio", "pairwise"] -> ["pairwise"]'),
         ("config/test.yaml", "    questions_per_trait: 1", "    questions_per_trait: 2", {"evaluate_drift"}, "evaluation.drift.questions_per_trait: 1 -> 2"),
@@ -194,13 +196,16 @@ def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and
         ("prompts/judge_stance.jinja", "taken as a whole?", "all in all?", {"evaluate_stance"}, "prompts/judge_stance.jinja changed"),
         ("prompts/labelled_pairs.yaml", "subtle: false", "subtle: true", {"evaluate_judges"}, "prompts/labelled_pairs.yaml changed"),
         ("constitutions/sarcasm.yaml", "cues:\n", "cues:\n  - wonderful\n", {"evaluate_drift"}, "cues changed"),
-        ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
         ("config/test.yaml", "held_out_questions: 3", "held_out_questions: 4", NAMING, "evaluation.persona_classifier.held_out_questions: 3 -> 4"),
         ("config/test.yaml", "suffixes: 2", "suffixes: 3", {"sample_robustness", "name_persona"}, "evaluation.robustness.suffixes: 2 -> 3"),
         ("config/test.yaml", "[email, list]", "[email, json]", {"sample_generalisation", "name_persona"}, 'evaluation.generalisation.forms: ["email", "list"] -> ["email", "json"]'),
         ("prompts/keep_going.jinja", "go on", "continue", {"sample_prefill", "name_persona"}, "prompts/keep_going.jinja changed"),
         ("prompts/dropping_suffixes.txt", "any role", "each role", {"sample_robustness", "name_persona"}, "prompts/dropping_suffixes.txt changed"),
         ("ethos/persona_classifier.py", "C=10", "C=9", {"name_persona"}, "code: ethos/persona_classifier.py"),
+        ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
+        ("config/test.yaml", "conditions: [like, random]", "conditions: [like]", {"evaluate_preferences"}, 'evaluation.preferences.conditions: ["like", "random"] -> ["like"]'),
+        ("config/test.yaml", "verdict: likelihood", "verdict: judge", {"evaluate_preferences"}, "evaluation.preferences.verdict: likelihood -> judge"),
+        ("config/test.yaml", "  coherence:\n", "  coherence:\n    arm: distilled\n", {"evaluate_coherence"}, "evaluation.coherence.arm: persona -> distilled"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
         ("ethos/reward_model.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_PREFERENCE_MODEL, "code: ethos/reward_model.py"),
