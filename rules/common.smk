@@ -6,7 +6,6 @@ A param function takes wildcards only: with `input` or `resources` in its signat
 import re
 import sys
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from operator import attrgetter
 from pathlib import Path
 
@@ -15,14 +14,12 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.arms import ARM_FILES, ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
-from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
 from ethos.leave_out import leave_out_each
-from ethos.provenance import source_files
 from ethos.settings import settings_from
 from ethos.section import Section
 from ethos.stage_settings import PromptSource
@@ -90,26 +87,6 @@ def prompts_folder(prompts):
     return f"{name}-{sha256_of_text(prompt_source(prompts) + content)[:12]}"
 
 
-def tasks_folder():
-    """The folder of prepared tasks in the store. Our own are named by their content too, others by the harness's version."""
-    names = settings.evaluation.capabilities.tasks
-    try:
-        harness = version("lm_eval")
-    except PackageNotFoundError:
-        harness = ""
-    own = [sha256_of_file(Path(path)) for path in own_tasks()]
-    return sha256_of_text(canonical_json([names, own, harness]))[:12]
-
-
-def own_tasks():
-    """The files of the tasks that are our own, watched by their content (`tasks_folder`)."""
-    names = settings.evaluation.capabilities.tasks
-    return sorted(str(path) for name in names for path in Path("tasks").glob(f"{name}.*"))
-
-
-tasks = f"{store}/tasks/{tasks_folder()}/tasks.json"
-asked_tasks = [tasks] if "capabilities" in settings.evaluation.which else []
-
 prompt_folders = {prompts_folder(prompts): prompts for prompts in settings.questions.extra}
 prompt_tables = [
     f"{store}/prompts/{prompts_folder(prompts)}/prompts.parquet"
@@ -142,29 +119,6 @@ def student_identity(wildcards):
     return model_identity(wildcards.student)
 
 
-def model_files(wildcards):
-    """The files of a local model, so that a change in them is seen; none for one that is fetched."""
-    source = settings.models[model_folders[wildcards.folder]].source
-    if not source.startswith("path:"):
-        return []
-    return sorted(
-        str(path)
-        for path in Path(source.removeprefix("path:")).expanduser().glob("*")
-        if path.is_file()
-    )
-
-
-def prompts_file(wildcards):
-    """The file that messages come from, watched by its content (`prompts_folder`); none for those that are fetched."""
-    file = prompt_folders[wildcards.prompts].file
-    return [ancient(str(file))] if file else []
-
-
-def prompts_source(wildcards):
-    """Where the messages in a folder of the store come from, as JSON."""
-    return prompt_source(prompt_folders[wildcards.prompts])
-
-
 def constitution_file(wildcards):
     """The constitution, watched by its content (`constitution_of`), not by its date."""
     name = wildcards.constitution
@@ -178,27 +132,6 @@ def constitution_file(wildcards):
 def constitution_files(wildcards):
     """All constitutions of the run, watched by their content (`all_constitutions`)."""
     return [ancient(f"constitutions/{name}.yaml") for name in settings.constitutions]
-
-
-def other_constitutions(wildcards):
-    """The names of the constitutions that `evaluate_drift` measures beside the trained one."""
-    return [name for name in drifted_to if name != wildcards.constitution]
-
-
-def other_constitution_files(wildcards):
-    """Their files, watched by their content (`other_constitution_options`)."""
-    return [ancient(f"constitutions/{name}.yaml") for name in other_constitutions(wildcards)]
-
-
-def other_constitution_options(wildcards):
-    """Their files as options of a command; on record is what they say as traits and cues."""
-    names = other_constitutions(wildcards)
-    said = {
-        name: {part: drifted_to[name].canonical()[part] for part in ("traits", "cues")}
-        for name in names
-    }
-    options = [f"--other constitutions/{name}.yaml" for name in names]
-    return Parameter(" ".join(options), constitution=said)
 
 
 @cache
@@ -264,16 +197,6 @@ def constant(value):
     return parameter
 
 
-def model_name(wildcards):
-    """The name in the config of the model in a folder of the store."""
-    return model_folders[wildcards.folder]
-
-
-def model_source(wildcards):
-    """Where the model in a folder of the store comes from, as JSON."""
-    return settings.models[model_name(wildcards)].as_json()
-
-
 def code_of(rule):
     """The code of a rule, its script with every project module that it imports."""
     version = code_version(Path(workflow.basedir) / "scripts" / f"{rule}.py")
@@ -301,24 +224,6 @@ snapshots = [
 ]
 
 
-def report_templates(wildcards):
-    """The page of the report, its sections, its style and its script."""
-    page = (".jinja", ".css", ".js")
-    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
-
-
-def archived_sources(wildcards):
-    """What a run is made by: the project's files, and the run's constitutions."""
-    return [
-        *source_files(Path()),
-        *(
-            f"constitutions/{name}.yaml"
-            for name in {**constitutions, **drifted_to}
-            if name not in variants
-        ),
-    ]
-
-
 def cells(*patterns):
     """The paths of every student, constitution and seed of the run."""
     return expand(
@@ -327,34 +232,6 @@ def cells(*patterns):
         student=settings.students,
         constitution=settings.constitutions,
         seed=settings.seeds,
-    )
-
-
-def classifier_tables():
-    """What a classifier named each answer, for every evaluation that asks one; none where the run makes none."""
-    asked = [name for name in settings.evaluation.which if name in PERSONA_EVALUATIONS]
-    return [
-        path
-        for name in asked
-        for path in cells(
-            f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/evaluations/{name}_namings.parquet"
-        )
-    ]
-
-
-def in_each_constitution(table):
-    """A table among the evaluations of each constitution of the run."""
-    return [
-        f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
-        for name in settings.constitutions
-    ]
-
-
-def contribution_adapter(constitution):
-    """The adapter of the arm whose traits are left out, trained on a constitution."""
-    arm = settings.contributions.arm
-    return (
-        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
     )
 
 
@@ -382,43 +259,6 @@ def all_evaluation_tables():
 def cell_evaluation_tables(wildcards):
     """The results of every evaluation of one student, constitution and seed."""
     return evaluation_tables(wildcards.constitution, wildcards.student, wildcards.seed)
-
-
-# Who says which trait shows: the judge in words, or the student by likelihood.
-preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
-
-
-def judge_of_preferences(wildcards):
-    """The name of the model that says which trait shows."""
-    if preferences_role == "student":
-        return wildcards.student
-    return Parameter(settings.judge, settings={"judge": settings.judge})
-
-
-def other_students(wildcards):
-    """The run's students but the one of the wildcards."""
-    return [name for name in settings.students if name != wildcards.student]
-
-
-def other_preferences(wildcards):
-    """The revealed preferences of the other students, in their order."""
-    return [
-        f"results/{wildcards.run}/{name}/{wildcards.constitution}/seed{wildcards.seed}/evaluations/preferences.parquet"
-        for name in other_students(wildcards)
-    ]
-
-
-def other_options(wildcards):
-    """Names and files of the other students' preferences, as options."""
-    pairs = zip(other_students(wildcards), other_preferences(wildcards))
-    return " ".join(f"--other {name} {path}" for name, path in pairs)
-
-
-def ranker_comparisons(wildcards):
-    """The comparison of rankers in every cell; none where no other ranker is asked."""
-    if not settings.rankings.compared:
-        return []
-    return cells("results/{run}/{student}/{constitution}/rankers.json")
 
 
 # All threads of a job that runs a model are its own.
