@@ -11,6 +11,8 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/sources.smk"
+include: "rules/evaluation_inputs.smk"
 include: "rules/resources.smk"
 include: "rules/status.smk"
 include: "rules/models.smk"

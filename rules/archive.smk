@@ -1,19 +1,5 @@
 """The archive: one file that holds a run and all that it stands on, so that others can check it and make it again."""
 
-from ethos.provenance import source_files
-
-
-def archived_sources(wildcards):
-    """What a run is made by: the project's files, and the run's constitutions."""
-    return [
-        *source_files(Path()),
-        *(
-            f"constitutions/{name}.yaml"
-            for name in {**constitutions, **drifted_to}
-            if name not in variants
-        ),
-    ]
-
 
 rule archive_run:
     """Pack the run: its sources, settings, data, adapters, metrics, report, logs and its part of the store."""

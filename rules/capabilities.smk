@@ -1,29 +1,6 @@
 """Capabilities: whether training cost an arm what it could do before. Tasks are fetched once, and asked of every arm."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 from ethos.evaluation_settings import CapabilityTasks, Intervals
-
-
-def tasks_folder():
-    """The folder of prepared tasks in the store. Our own are named by their content too, others by the harness's version."""
-    names = settings.evaluation.capabilities.tasks
-    try:
-        harness = version("lm_eval")
-    except PackageNotFoundError:
-        harness = ""
-    own = [sha256_of_file(Path(path)) for path in own_tasks()]
-    return sha256_of_text(canonical_json([names, own, harness]))[:12]
-
-
-def own_tasks():
-    """The files of the tasks that are our own, watched by their content (`tasks_folder`)."""
-    names = settings.evaluation.capabilities.tasks
-    return sorted(str(path) for name in names for path in Path("tasks").glob(f"{name}.*"))
-
-
-tasks = f"{store}/tasks/{tasks_folder()}/tasks.json"
-asked_tasks = [tasks] if "capabilities" in settings.evaluation.which else []
 
 
 rule prepare_tasks:

@@ -14,15 +14,14 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 from ethos.arms import ARM_FILES, ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
-from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
 from ethos.fingerprint import code_version, prompt_fingerprints
 from ethos.leave_out import leave_out_each
+from ethos.provenance import source_files
 from ethos.settings import settings_from
 from ethos.section import Section
-from ethos.stage_settings import PromptSource
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 
@@ -75,25 +74,6 @@ store = settings.execution.store
 model_folders = {model.folder(name): name for name, model in settings.models.items()}
 
 
-def prompt_source(prompts):
-    """Where messages from elsewhere come from, as JSON."""
-    return canonical_json(prompts.model_dump(mode="json", include=set(PromptSource.model_fields)))
-
-
-def prompts_folder(prompts):
-    """The folder of messages in the store. A file's is named by its content too: another content is another set."""
-    content = sha256_of_file(prompts.file) if prompts.file else ""
-    name = re.split(r"[/:@]", prompts.source.partition("@")[0])[-1]
-    return f"{name}-{sha256_of_text(prompt_source(prompts) + content)[:12]}"
-
-
-prompt_folders = {prompts_folder(prompts): prompts for prompts in settings.questions.extra}
-prompt_tables = [
-    f"{store}/prompts/{prompts_folder(prompts)}/prompts.parquet"
-    for prompts in settings.questions.extra
-]
-
-
 wildcard_constraints:
     run=re.escape(settings.run),
     student="|".join(map(re.escape, settings.students)),
@@ -101,7 +81,6 @@ wildcard_constraints:
     trait=r"[a-z][a-z0-9_]*",
     seed=r"\d+",
     folder="|".join(map(re.escape, model_folders)),
-    prompts="|".join(map(re.escape, prompt_folders)) or "none",
 
 
 def model_identity(name):
@@ -224,6 +203,24 @@ snapshots = [
 ]
 
 
+def report_templates(wildcards):
+    """The page of the report, its sections, its style and its script."""
+    page = (".jinja", ".css", ".js")
+    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
+
+
+def archived_sources(wildcards):
+    """What a run is made by: the project's files, and the run's constitutions."""
+    return [
+        *source_files(Path()),
+        *(
+            f"constitutions/{name}.yaml"
+            for name in {**constitutions, **drifted_to}
+            if name not in variants
+        ),
+    ]
+
+
 def cells(*patterns):
     """The paths of every student, constitution and seed of the run."""
     return expand(
@@ -233,32 +230,6 @@ def cells(*patterns):
         constitution=settings.constitutions,
         seed=settings.seeds,
     )
-
-
-def evaluation_tables(constitution, student, seed):
-    """The results of every evaluation that the run makes of a constitution."""
-    return expand(
-        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
-        run=settings.run,
-        student=student,
-        constitution=constitution,
-        seed=seed,
-        evaluation=evaluations_of(settings, constitution),
-    )
-
-
-def all_evaluation_tables():
-    """The results of every evaluation that the run makes, for every student, constitution and seed."""
-    return [
-        path
-        for constitution in settings.constitutions
-        for path in evaluation_tables(constitution, settings.students, settings.seeds)
-    ]
-
-
-def cell_evaluation_tables(wildcards):
-    """The results of every evaluation of one student, constitution and seed."""
-    return evaluation_tables(wildcards.constitution, wildcards.student, wildcards.seed)
 
 
 # All threads of a job that runs a model are its own.

@@ -3,14 +3,6 @@
 from ethos.evaluation_settings import ArmSampling, Intervals
 
 
-def contribution_adapter(constitution):
-    """The adapter of the arm whose traits are left out, trained on a constitution."""
-    arm = settings.contributions.arm
-    return (
-        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
-    )
-
-
 localrules:
     leave_out_trait,
 

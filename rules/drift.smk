@@ -3,27 +3,6 @@
 from ethos.evaluation_settings import ArmSampling, Intervals
 
 
-def other_constitutions(wildcards):
-    """The names of the constitutions that `evaluate_drift` measures beside the trained one."""
-    return [name for name in drifted_to if name != wildcards.constitution]
-
-
-def other_constitution_files(wildcards):
-    """Their files, watched by their content (`other_constitution_options`)."""
-    return [ancient(f"constitutions/{name}.yaml") for name in other_constitutions(wildcards)]
-
-
-def other_constitution_options(wildcards):
-    """Their files as options of a command; on record is what they say as traits and cues."""
-    names = other_constitutions(wildcards)
-    said = {
-        name: {part: drifted_to[name].canonical()[part] for part in ("traits", "cues")}
-        for name in names
-    }
-    options = [f"--other constitutions/{name}.yaml" for name in names]
-    return Parameter(" ".join(options), constitution=said)
-
-
 rule evaluate_drift:
     """Let arms of one character answer the questions of others, and measure the traits of these."""
     input:

@@ -1,26 +1,6 @@
 """Does the character last? A classifier names the persona behind answers under pressure: robustness, prefill, generalisation."""
 
-from ethos.evaluation_settings import PERSONA_EVALUATIONS, Intervals
-
-
-def classifier_tables():
-    """What a classifier named each answer, for every evaluation that asks one; none where the run makes none."""
-    asked = [name for name in settings.evaluation.which if name in PERSONA_EVALUATIONS]
-    return [
-        path
-        for name in asked
-        for path in cells(
-            f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/evaluations/{name}_namings.parquet"
-        )
-    ]
-
-
-def in_each_constitution(table):
-    """A table among the evaluations of each constitution of the run."""
-    return [
-        f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
-        for name in settings.constitutions
-    ]
+from ethos.evaluation_settings import Intervals
 
 
 rule sample_chat:

@@ -1,34 +1,5 @@
 """Revealed preferences: which of two single-word traits shows in each arm's answers."""
 
-# Who says which trait shows: the judge in words, or the student by likelihood.
-preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
-
-
-def judge_of_preferences(wildcards):
-    """The name of the model that says which trait shows."""
-    if preferences_role == "student":
-        return wildcards.student
-    return Parameter(settings.judge, settings={"judge": settings.judge})
-
-
-def other_students(wildcards):
-    """The run's students but the one of the wildcards."""
-    return [name for name in settings.students if name != wildcards.student]
-
-
-def other_preferences(wildcards):
-    """The revealed preferences of the other students, in their order."""
-    return [
-        f"results/{wildcards.run}/{name}/{wildcards.constitution}/seed{wildcards.seed}/evaluations/preferences.parquet"
-        for name in other_students(wildcards)
-    ]
-
-
-def other_options(wildcards):
-    """Names and files of the other students' preferences, as options."""
-    pairs = zip(other_students(wildcards), other_preferences(wildcards))
-    return " ".join(f"--other {name} {path}" for name, path in pairs)
-
 
 rule evaluate_preferences:
     """Offer each arm two single-word traits, and see which one its answer shows."""

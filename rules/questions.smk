@@ -1,17 +1,6 @@
 """Questions: from a constitution to questions that bear on its traits, split into train and held out."""
 
 
-def prompts_file(wildcards):
-    """The file that messages come from, watched by its content (`prompts_folder`); none for those that are fetched."""
-    file = prompt_folders[wildcards.prompts].file
-    return [ancient(str(file))] if file else []
-
-
-def prompts_source(wildcards):
-    """Where the messages in a folder of the store come from, as JSON."""
-    return prompt_source(prompt_folders[wildcards.prompts])
-
-
 rule prepare_prompts:
     """Fetch messages from elsewhere, and keep the first user turns as a table."""
     input:

@@ -1,19 +1,6 @@
 """The report: one page that shows what a run did, and the table behind every number in it."""
 
 
-def report_templates(wildcards):
-    """The page of the report, its sections, its style and its script."""
-    page = (".jinja", ".css", ".js")
-    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
-
-
-def ranker_comparisons(wildcards):
-    """The comparison of rankers in every cell; none where no other ranker is asked."""
-    if not settings.rankings.compared:
-        return []
-    return cells("results/{run}/{student}/{constitution}/rankers.json")
-
-
 rule write_report:
     """Write the report and the table of all metrics."""
     input:
