@@ -233,9 +233,9 @@ def settings_from(config: Mapping[str, Any], files: list[str]) -> Settings:
 
     files: the configuration files, the last one wins.
     """
+    holders = [YamlFile(file) for file in files]  # also where all is well: a field that is given twice is refused
 
     def error_at(message: str, location):
-        holders = [YamlFile(file) for file in files]
         holder = next(
             (file for file in reversed(holders) if location and location[0] in file.value),
             holders[-1] if holders else None,
