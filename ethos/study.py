@@ -26,6 +26,8 @@ class Claim:
 
 
 _TRAINED = ("distilled", "persona", "aligned")
+# What says of an arm how it stands to base, so that it is a level though it names a reference.
+_OF_BASE = ("rank_correlation",)
 CLAIMS = (
     *(Claim("training shows the character", "likelihood_ratio", arm, "base") for arm in _TRAINED),
     *(Claim("training shows the character", "cue_rate", arm, "base") for arm in _TRAINED),
@@ -35,6 +37,8 @@ CLAIMS = (
         Claim("Claude's Character against Open Character Training", metric, "aligned", "persona")
         for metric in ("likelihood_ratio", "cue_rate", "log_perplexity", "repetition")
     ),
+    *(Claim("preferences shift", "rank_correlation", arm, "shuffled", "preferences", "like") for arm in _TRAINED),
+    *(Claim("training withstands a request to drop the character", "macro_f1", arm, "prompted", "robustness") for arm in _TRAINED),
     *(Claim("capabilities stay", "acc", arm, "base", "capabilities", "everyday") for arm in _TRAINED),
     *(Claim("capabilities stay", "bits_per_byte", arm, "base", "capabilities", "plain_prose") for arm in _TRAINED),
 )  # fmt: skip
@@ -53,7 +57,7 @@ def compare_over_seeds(metrics: Iterable[Mapping[str, Any]], *, confidence: floa
     """
     levels: dict[tuple[str, str, int], dict[tuple[str, ...], tuple[float, int]]] = defaultdict(dict)
     for row in metrics:
-        if row["reference"] is None and row["value"] is not None:
+        if row["value"] is not None and (row["reference"] is None or row["metric"] in _OF_BASE):
             place = (row["evaluation"], row["metric"], row["slice"], row["arm"])
             levels[row["student"], row["constitution"], row["seed"]][place] = row["value"], row["n"]
     rows = []
