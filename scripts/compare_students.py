@@ -12,7 +12,7 @@ import numpy as np
 from ethos.arms import ARMS
 from ethos.evaluation_settings import Preferences
 from ethos.preference_metrics import trait_correlation
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, metrics_options, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import spell_estimate
 from ethos.tables import METRICS, metrics_table, read_table, write_table
@@ -65,9 +65,7 @@ def compare_students(
 )  # fmt: skip
 @settings_option(Preferences)
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: correlations with intervals, Parquet.")
+@metrics_options("correlations with intervals")
 def main(
     preferences: Path, others: Sequence[tuple[str, Path]], settings: Preferences, confidence: float, seed: int,
     place: tuple[str, str, str], metrics: Path,

@@ -18,7 +18,7 @@ from ethos.harness import ArmModel, ask_tasks, prepared_tasks
 from ethos.ledger import note_used, tasks_line
 from ethos.measures import paired
 from ethos.proportions import mcnemar_p, paired_difference, proportion
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, holm, mean_with_interval
 from ethos.tables import ITEMS, metrics_table, table_from, write_table
@@ -96,10 +96,8 @@ def _row(place: Mapping[str, str], reference: str | None, estimate: Estimate) ->
 @settings_option(Capabilities)
 @settings_option(Intervals, "intervals")
 @scope_option("What the prompted arm is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("levels and differences")
 @click.option("--items", type=WRITABLE, required=True, help="Written: each item and arm, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: levels and differences, Parquet.")
 def main(
     constitution: Path, student: Path, tasks: Path, settings: Capabilities, intervals: Intervals, scope: str, seed: int,
     place: tuple[str, str, str], items: Path, metrics: Path, arm_files: dict[str, Path],

@@ -15,7 +15,7 @@ from ethos.engine import Request, chat
 from ethos.evaluation_settings import Coherence, Intervals
 from ethos.judging import ask_in_both_orders, mark
 from ethos.prompts import render_prompt
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import spell_estimate
 from ethos.stored_engine import StoredEngine
@@ -100,10 +100,8 @@ def coherence_metrics(comparisons: Sequence[Row], intervals: Intervals, seed: in
 @click.option("--judge-name", required=True, help="The judge's name, for the table's column.")
 @settings_option(Coherence)
 @settings_option(Intervals, "intervals")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("win rates with intervals")
 @click.option("--comparisons", type=WRITABLE, required=True, help="Written: each comparison, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: win rates with intervals, Parquet.")
 def main(
     constitution: Path, samples: Path, judge: Path, judge_name: str, settings: Coherence, intervals: Intervals,
     seed: int, place: tuple[str, str, str], comparisons: Path, metrics: Path,

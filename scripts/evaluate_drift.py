@@ -14,7 +14,7 @@ from ethos.evaluation_settings import ArmSampling, Drift, Intervals
 from ethos.files import sha256_of_text
 from ethos.folding import fold
 from ethos.measures import compare_arms, judge_of, measure_samples
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.stored_engine import StoredEngine
 from ethos.tables import DRIFT_SAMPLES, QUESTIONS, metrics_table, read_table, table_from, write_table
@@ -90,10 +90,8 @@ def drift_metrics(
 @settings_option(ArmSampling, "sampling")
 @settings_option(Intervals, "intervals")
 @scope_option("Which traits the likelihood ratio is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("levels and differences from base")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses to the others' questions, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: levels and differences from base, Parquet.")
 def main(
     constitution: Path, others: tuple[Path, ...], questions: Path, student: Path, settings: Drift, sampling: ArmSampling,
     intervals: Intervals, scope: str, seed: int, place: tuple[str, str, str], samples: Path, metrics: Path,

@@ -16,7 +16,7 @@ from ethos.engine import Sampling
 from ethos.evaluation_settings import Intervals, Judges
 from ethos.prompts import prompt_data
 from ethos.rankers import score_responses
-from ethos.script import READABLE, WRITABLE, preference_model_options, run, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, preference_model_options, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation, share_with_interval
 from ethos.stored_engine import StoredEngine
@@ -155,10 +155,8 @@ def _row(arm: str, reference: str | None, metric: str, found: Estimate, part: st
 @preference_model_options
 @settings_option(Judges)
 @settings_option(Intervals, "intervals")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("agreement with intervals")
 @click.option("--judgements", type=WRITABLE, required=True, help="Written: each pair and what judged it, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: agreement with intervals, Parquet.")
 def main(
     constitution: Path, student: Path, judge: Path, preference_model: Path, precision: str, max_tokens: int,
     settings: Judges, intervals: Intervals, seed: int, place: tuple[str, str, str], judgements: Path, metrics: Path,

@@ -18,7 +18,7 @@ from ethos.judging import ask_in_both_orders, mark
 from ethos.match_design import draw_matches
 from ethos.preference_metrics import preference_metrics
 from ethos.prompts import prompt_lines, render_prompt
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
@@ -126,10 +126,8 @@ def shown_by_judge(judge: StoredEngine, answers: Sequence[Row], sampling: Sampli
 @settings_option(Preferences)
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @scope_option("What the prompted arm is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("strengths with intervals")
 @click.option("--matches", type=WRITABLE, required=True, help="Written: each match, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: strengths with intervals, Parquet.")
 def main(
     constitution: Path, questions: Path, student: Path, judge: Path, judge_name: str,
     settings: Preferences, confidence: float, scope: str, seed: int,

@@ -19,7 +19,7 @@ from ethos.evaluation_settings import Intervals, Stance
 from ethos.files import sha256_of_text
 from ethos.measures import compare_arms
 from ethos.prompts import prompt_data, render_prompt
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.stored_engine import StoredEngine
 from ethos.tables import STANCES, metrics_table, table_from, write_table
@@ -198,10 +198,8 @@ def stance_metrics(stances: Sequence[Row], intervals: Intervals, seed: int) -> l
 @settings_option(Stance)
 @settings_option(Intervals, "intervals")
 @scope_option("What the prompted arm is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("rates with intervals")
 @click.option("--stances", type=WRITABLE, required=True, help="Written: the stance on each statement, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: rates with intervals, Parquet.")
 def main(
     constitution: Path, student: Path, judge: Path, settings: Stance, intervals: Intervals, scope: str, seed: int,
     place: tuple[str, str, str], stances: Path, metrics: Path, arm_files: dict[str, Path],

@@ -8,7 +8,7 @@ import click
 
 from ethos.evaluation_settings import Intervals
 from ethos.persona_classifier import name_responses, persona_metrics
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
 from ethos.tables import NAMINGS, PERSONA_SAMPLES, metrics_table, read_table, table_from, write_table
 
 
@@ -16,10 +16,8 @@ from ethos.tables import NAMINGS, PERSONA_SAMPLES, metrics_table, read_table, ta
 @click.argument("samples", nargs=-1, required=True, type=READABLE)
 @settings_option(Intervals)
 @click.option("--evaluation", required=True, help="Name of the evaluation, for the table's column.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("F1 with intervals")
 @click.option("--namings", type=WRITABLE, required=True, help="Written: what each response was named, Parquet.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: F1 with intervals, Parquet.")
 def main(
     samples: tuple[Path, ...], settings: Intervals, evaluation: str, seed: int, place: tuple[str, str, str],
     namings: Path, metrics: Path,
