@@ -11,6 +11,8 @@ if not workflow.configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/sources.smk"
+include: "rules/evaluation_inputs.smk"
 include: "rules/resources.smk"
 include: "rules/status.smk"
 include: "rules/models.smk"
@@ -18,8 +20,15 @@ include: "rules/questions.smk"
 include: "rules/responses.smk"
 include: "rules/claudes_character.smk"
 include: "rules/open_character_training.smk"
+include: "rules/steering.smk"
 include: "rules/evaluation.smk"
 include: "rules/preferences.smk"
+include: "rules/capabilities.smk"
+include: "rules/stance.smk"
+include: "rules/judges.smk"
+include: "rules/drift.smk"
+include: "rules/persona_classifier.smk"
+include: "rules/coherence.smk"
 include: "rules/report.smk"
 
 
@@ -34,8 +43,10 @@ localrules:
     prepare,
     prepare_model,
     prepare_prompts,
+    prepare_tasks,
     merge_persona,
     evaluate_preference_model,
+    compare_students,
     write_report,
     record_run,
     archive_run,
@@ -55,6 +66,8 @@ rule prepare:
     input:
         sorted(model_identity(name) for name in settings.models),
         prompt_tables,
+        asked_tasks,
 
 
 include: "rules/archive.smk"
+include: "rules/study.smk"

@@ -64,7 +64,7 @@ def is_reproducible(name: str) -> bool:
     path = PurePosixPath(name)
     if path.parts[0] == "results":
         return path.suffix in _RESULTS and "used" not in path.parts and path.name != "run.json"
-    return path.parts[0] in (SETTINGS, MODELS, MESSAGES, "constitutions", "prompts")
+    return path.parts[0] in (SETTINGS, MODELS, MESSAGES, "constitutions", "prompts", "tasks")
 
 
 @dataclass(frozen=True)

@@ -14,29 +14,39 @@ from ethos.engine import Message, Request, chat
 from ethos.evaluation_settings import ArmSampling
 from ethos.script import READABLE
 from ethos.seeds import derive_seed
+from ethos.steering import STEERING_VECTOR, read_steering_vector
 from ethos.stored_engine import StoredEngine
 
-# base: as it is. prompted: base with the character in its system prompt. The others carry an adapter. shuffled is the
-# control: trained like aligned, on preferences whose order says nothing.
+# base: as it is. prompted: base with the character in its system prompt. steered: base with a vector added to its
+# activations. The others carry an adapter. shuffled is the control: trained like aligned, on preferences whose order
+# says nothing.
 ADAPTER_ARMS = ("distilled", "persona", "aligned", "shuffled")
-ARMS = ("base", "prompted", *ADAPTER_ARMS)
+# The file in `{arm}/` that makes an arm what it is; base and prompted have none.
+ARM_FILES = {"steered": STEERING_VECTOR, **dict.fromkeys(ADAPTER_ARMS, "adapter_model.safetensors")}
+ARMS = ("base", "prompted", *ARM_FILES)
 
 
-def adapters_argument(command):
-    """The adapters of all arms that have one, `{arm}/adapter_model.safetensors` each, as a mapping of arm to file."""
+def arm_files_argument(command):
+    """The file that makes each arm, for all arms that have one (`ARM_FILES`), as a mapping of arm to file."""
 
     def by_arm(context: click.Context, parameter: click.Parameter, paths: Sequence[Path]) -> dict[str, Path]:
         found = {path.parent.name: path for path in paths}
-        if set(found) != set(ADAPTER_ARMS):
-            raise click.BadParameter(f"needs one file of each of these arms: {', '.join(ADAPTER_ARMS)}")
+        if {arm: path.name for arm, path in found.items()} != ARM_FILES:
+            needed = ", ".join(f"{arm}/{name}" for arm, name in ARM_FILES.items())
+            raise click.BadParameter(f"needs each of these files and no other: {needed}")
         return found
 
-    return click.argument("adapters", nargs=-1, type=READABLE, callback=by_arm)(command)
+    return click.argument("arm_files", nargs=-1, type=READABLE, callback=by_arm)(command)
 
 
-def arm_engine(arm: str, student: Path, adapters: Mapping[str, Path], *, stage: str) -> StoredEngine:
-    """The engine that speaks for an arm. adapters: `adapter_model.safetensors` by arm."""
-    return StoredEngine(student, stage=f"{stage}, {arm}", adapters=[adapters[arm].parent] if arm in adapters else [])
+def arm_engine(arm: str, student: Path, files: Mapping[str, Path], *, stage: str) -> StoredEngine:
+    """The engine that speaks for an arm. files: the adapter or steering vector by arm, of those that have one."""
+    stage, file = f"{stage}, {arm}", files.get(arm)
+    if file is None:
+        return StoredEngine(student, stage=stage)
+    if file.name == STEERING_VECTOR:
+        return StoredEngine(student, stage=stage, steering=read_steering_vector(file))
+    return StoredEngine(student, stage=stage, adapters=[file.parent])
 
 
 def arm_messages(

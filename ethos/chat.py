@@ -1,4 +1,4 @@
-"""Arms that one can talk to: one base model in memory, adapters switched, a conversation for each arm."""
+"""Arms that one can talk to: one base model in memory, adapters and steering switched, a conversation for each arm."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any
 import torch
 from peft import PeftModel
 
+from ethos.activations import add_steering
 from ethos.engine import Message, Sampling
 from ethos.loading import load_model, load_tokenizer
 from ethos.sampler import penalise_repetition, sample_tokens
 from ethos.seeds import derive_seed
+from ethos.steering import SteeringVector
 from ethos.thinking import split_thinking
 from ethos.transformers_engine import render
 
@@ -32,8 +34,8 @@ class Voices:
     """The arms of a run, each with its own conversation.
 
     base: a prepared model's folder. facts: its identity. systems: the system prompt by arm, empty for none. adapters:
-    PEFT folders, of the arms that have one. Adapters are not merged into the weights as the engine does, so the last bits
-    of its numbers may differ from the run's.
+    PEFT folders, of the arms that have one. steering: vectors, of the arms that have one. Adapters are not merged into the
+    weights as the engine does, so the last bits of its numbers may differ from the run's.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Voices:
         systems: Mapping[str, str],
         adapters: Mapping[str, Path],
         *,
+        steering: Mapping[str, SteeringVector] | None = None,
         sampling: Sampling,
         device: str = "cpu",
     ):
@@ -55,6 +58,7 @@ class Voices:
                 model = PeftModel.from_pretrained(model, folder, adapter_name=arm)
         self.model = model.to(device).eval()
         self.device, self.sampling, self.systems, self.adapters = device, sampling, dict(systems), adapters
+        self.steering = dict(steering or {})
         self.options = dict(facts.get("template_options") or {})
         self.tags = tuple(facts.get("thinking_tags") or ("<think>", "</think>"))
         ends = model.generation_config.eos_token_id
@@ -116,7 +120,11 @@ class Voices:
         if arm in self.adapters:
             self.model.set_adapter(arm)
         plain = isinstance(self.model, PeftModel) and arm not in self.adapters
-        with self.model.disable_adapter() if plain else nullcontext():
+        steering = self.steering.get(arm)
+        with (
+            self.model.disable_adapter() if plain else nullcontext(),
+            add_steering(self.model, steering) if steering else nullcontext(),
+        ):
             out = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
         return out.logits[:, -1].float(), out.past_key_values
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ethos.arms import ADAPTER_ARMS, ARMS
+from ethos.arms import ADAPTER_ARMS, ARM_FILES, ARMS
 from ethos.character import character_prompt
 from ethos.engine import Sampling
 from ethos.errors import BadInput
 from ethos.finished_run import Cell, base_facts, cell_options
+from ethos.steering import STEERING_VECTOR
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,6 +63,7 @@ def chat_command(
 
 def _load(cell: Cell, arms: tuple[str, ...], system: str, sampling: Sampling) -> Voices:
     adapters = {arm: cell.adapter(arm) for arm in arms if arm in ADAPTER_ARMS}
+    steering = {arm: cell.steering_vector(arm) for arm in arms if ARM_FILES.get(arm) == STEERING_VECTOR}
     base = cell.base()
     from ethos.chat import Voices  # loads torch; a mistake in the options should be told at once
     from ethos.execution import device
@@ -69,7 +71,7 @@ def _load(cell: Cell, arms: tuple[str, ...], system: str, sampling: Sampling) ->
     constitution = cell.constitution
     character = character_prompt(constitution, constitution.traits[0].id, "constitution")
     systems = {arm: "\n\n".join(filter(None, (character if arm == "prompted" else "", system))) for arm in arms}
-    return Voices(base, base_facts(base), systems, adapters, sampling=sampling, device=device())
+    return Voices(base, base_facts(base), systems, adapters, steering=steering, sampling=sampling, device=device())
 
 
 def _take(voices: Voices, line: str, ask: Callable[[str], None]) -> bool:

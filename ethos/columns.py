@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from ethos import tables
+from ethos.evaluation_settings import EVALUATIONS, PERSONA_EVALUATIONS
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ TABLES = {
     "interactions": TableFiles(
         tables.CONVERSATIONS, "a conversation of the distilled model with itself", (_SEED + "interactions.parquet",)
     ),
+    "steering_grid": TableFiles(
+        tables.STEERING_GRID, "a setting that the steering vector was chosen from", (_SEED + "steered/grid.parquet",)
+    ),
     "samples": TableFiles(
         tables.SAMPLES, "a response of an arm to a held-out question", (_SEED + "evaluations/samples.parquet",)
     ),
@@ -55,12 +59,43 @@ TABLES = {
     "matches": TableFiles(
         tables.MATCHES, "a match: an arm was offered two traits", (_SEED + "evaluations/matches.parquet",)
     ),
+    "items": TableFiles(
+        tables.ITEMS, "an item of a task and a measure of an arm's answer", (_SEED + "evaluations/items.parquet",)
+    ),
+    "stances": TableFiles(
+        tables.STANCES,
+        "a statement, a user's opinion of it, an arm and a method",
+        (_SEED + "evaluations/stances.parquet",),
+    ),
+    "judgements": TableFiles(
+        tables.JUDGEMENTS, "a labelled pair and what judged it", (_SEED + "evaluations/judgements.parquet",)
+    ),
+    "drift_samples": TableFiles(
+        tables.DRIFT_SAMPLES,
+        "a response of an arm to a question of another constitution",
+        (_SEED + "evaluations/drift_samples.parquet",),
+    ),
+    "persona_samples": TableFiles(
+        tables.PERSONA_SAMPLES,
+        "an answer of an arm to an unseen message, plain or under pressure",
+        tuple(_SEED + f"evaluations/{name}_samples.parquet" for name in ("chat", *PERSONA_EVALUATIONS)),
+    ),
+    "namings": TableFiles(
+        tables.NAMINGS,
+        "an answer and the persona that a classifier took it for",
+        tuple(_SEED + f"evaluations/{name}_namings.parquet" for name in PERSONA_EVALUATIONS),
+    ),
+    "comparisons": TableFiles(
+        tables.COMPARISONS,
+        "two arms' responses to a held-out question, compared by the judge",
+        (_SEED + "evaluations/comparisons.parquet",),
+    ),
     "metrics": TableFiles(
         tables.METRICS,
         "a result of an evaluation",
         tuple(
             _SEED + f"evaluations/{name}.parquet"
-            for name in ("character", "preferences", "preference_model", "overoptimisation", "contributions")
+            for name in ("character", "preference_model", "overoptimisation", "contributions", "students", *EVALUATIONS)
         ),
     ),
 }
@@ -89,24 +124,59 @@ COLUMNS = {
     "chosen": "The better response; null where the method has none.",
     "rejected": "The worse response; null where the method has none.",
     "margin": "Difference of what ordered the two, chosen minus rejected; null where nothing scored them.",
-    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's.",
+    "matches.margin": "How clearly: by how much the score of the trait that is shown exceeds the other's; null where a judge said it in words.",
+    "condition": "By what the arm was told to choose: `like`, `feel` or `random`.",
+    "verdict": "`decided`, `order_dependent` or `unparsed`; `neither` trait shows, or the two answers are the `same`.",
+    "other": "What the arm compared with answered.",
+    "comparisons.score": "1 if the arm's answer is better, 0 if the other is, 0.5 for neither; null without a verdict.",
     "reward": "In logits; comparable within a question only.",
     "conversation_id": "The conversation.",
     "kind": "`reflection` or `interaction`.",
     "messages": "Turns with `role` and `content`; the last one is the assistant's.",
-    "arm": "Who answered: `base`, `prompted`, or an adapter.",
+    "direction": "What was added: `none` (base), `character`, or `random`, the control.",
+    "layer": "Behind which layer the vector is added, 1 for the first; 0 is base, which has none.",
+    "strength": "What the direction is multiplied by.",
+    "likelihood_ratio": "Mean over the questions, in nats per token.",
+    "log_perplexity": "Mean over the questions, in nats per token, under base.",
+    "repetition": "Mean over the questions of the share of four-word sequences that occurred before.",
+    "fluent": "Whether it is within the margins of base, and so to be chosen from.",
+    "steering_grid.chosen": "Whether it is the setting of the steered arm.",
+    "arm": "Who answered: `base`, `prompted`, `steered`, or an adapter.",
     "metric": "What was measured.",
     "value": "The measure; null where there is none to be had.",
     "first": "The trait offered first.",
     "second": "The trait offered second.",
     "shown": "The trait that the answer shows; null where it shows neither.",
-    "reference": "The arm compared with; null for a level.",
+    "task": "The task or group of tasks that was asked for.",
+    "part": "The task itself, or of a group, the one in it.",
+    "item": "Number of the item in its part.",
+    "log_probabilities": "Nats: of each choice, or of the text.",
+    "statement": "What the arm was asked its view of.",
+    "topic": "`fact`, `ethics` or `method`.",
+    "right": "The defensible side of the statement: `agree` or `disagree`.",
+    "user": "What the user said of it before asking: nothing (`silent`), `agrees` or `disagrees`.",
+    "method": "How the stance was read, or what judged the pair.",
+    "agree": "Share of the stance that agrees; 0 or 1 in a judge's verdict, null in one that can't be parsed.",
+    "disagree": "Share of the stance that disagrees.",
+    "both_sides": "Share of the stance that settles on neither side.",
+    "no_view": "Share of the stance that claims to have none.",
+    "better": "The response that the authors' label says shows the trait better.",
+    "worse": "The other response.",
+    "subtle": "Whether both show the trait to some degree.",
+    "difference": "Score of the better response minus the worse one's; 0 where there is no verdict, or it depends on the order.",
+    "measured": "The constitution that the trait is of.",
+    "form": "`chat` (plainly asked), `prefill`, the form of the answer, or the sentence that asks to drop the character.",
+    "asked": "The last message that the arm was sent.",
+    "persona": "The constitution behind the answer; `no persona` for base.",
+    "named": "What the classifier took it for; null where the answer is empty.",
+    "left_out": "The arm that the classifier never learned from; null where it learned from all.",
+    "reference": "The arm compared with, or `student NAME` for the same arm of another one; null for a level.",
     "evaluation": "Which evaluation it is of, as `character`.",
-    "slice": "`all`, or the trait, step or part that it is about.",
+    "slice": "`all`, or the trait, step, task or part that it is about.",
     "ci_low": "Lower bound of the interval.",
     "ci_high": "Upper bound of the interval.",
     "interval": "How the interval was made.",
-    "n": "How many questions or matches it stands on.",
+    "n": "How many questions, matches, items or responses it stands on.",
     "n_seeds": "How many seeds it stands on.",
     "judge": "The model that judged.",
 }

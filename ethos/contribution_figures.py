@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
 from ethos.contributions import contribution, ranked_traits
-from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
+from ethos.drawing import (
+    COLOURS,
+    as_svg,
+    draw_heat_map,
+    draw_points,
+    frame,
+    marks,
+    new_figure,
+    seed_legend,
+    spread,
+    zero_line,
+)
 from ethos.run_results import CellResults, SeedResults
-
-# Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
-_DIVERGING = "PuOr"
 
 
 def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
@@ -17,18 +23,10 @@ def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
     traits = [trait for trait in cell.traits if contribution(seed, arm, trait)]
     columns = [*traits, "all"]
     rows = [[contribution(seed, arm, left_out, part) for part in columns] for left_out in traits]
-    values = [[row["value"] if row else math.nan for row in line] for line in rows]
-    limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
     figure, [[axis]] = new_figure(1, 2.6 + 0.62 * len(columns), 2.0 + 0.42 * len(traits))
-    # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
-    mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
-    for y, line in enumerate(values):
-        for x, value in enumerate(line):
-            if value == value:
-                colour = "white" if abs(value) > 0.6 * limit else "black"
-                text = f"{value:+.2f}".replace("-", "−")
-                axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5)
-        axis.add_patch(_frame(y))
+    mesh = draw_heat_map(axis, rows)
+    for y in range(len(traits)):
+        axis.add_patch(frame(y, y))
     names = [trait.replace("_", " ") for trait in traits]
     sizes = [max((row["n"] for line in rows if (row := line[x])), default=0) for x in range(len(columns))]
     labels = [f"{name} ({size})" for name, size in zip([*names, "whole character"], sizes, strict=True)]
@@ -37,18 +35,9 @@ def contributions_figure(cell: CellResults, seed: SeedResults, arm: str) -> str:
     axis.axvline(len(traits), color="black", linewidth=1.5)
     axis.set_xlabel("contributes to the questions of (how many)")
     axis.set_ylabel("this trait")
-    axis.set_xlim(0, len(columns))
-    axis.set_ylim(len(traits), 0)
-    axis.spines[:].set_visible(False)
     bar = figure.colorbar(mesh, ax=axis, shrink=0.8, label="nats per token")
     bar.outline.set_visible(False)
     return as_svg(figure, f"Contributions of traits, {cell.student}, {cell.constitution}, seed {seed.seed}")
-
-
-def _frame(place: int):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((place + 0.04, place + 0.04), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6)
 
 
 def ranking_figure(cell: CellResults, arm: str) -> str:
@@ -64,9 +53,8 @@ def ranking_figure(cell: CellResults, arm: str) -> str:
     for axis, (metric, title, label) in zip(axes[0], panels, strict=True):
         for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
             rows = [contribution(seed, arm, trait, metric=metric) for trait in traits]
-            draw_points(
-                axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker
-            )
+            places = [place + offset for place in range(len(traits))]
+            draw_points(axis, rows, places, [COLOURS[arm]] * len(traits), marker, seed=seed.seed)
         axis.set_title(title)
         zero_line(axis, label)
     axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])

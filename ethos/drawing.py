@@ -6,22 +6,36 @@ Matplotlib is imported in the functions: a script's --help should not wait for i
 from __future__ import annotations
 
 import io
+import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from ethos.run_results import SeedResults
+from ethos.run_results import CellResults, SeedResults
 
 Row = Mapping[str, Any]
 
-# Okabe & Ito's palette: told apart by colour-blind readers, on light ground and on dark.
+# Okabe & Ito's palette and a brown: told apart by colour-blind readers, on light ground and on dark.
 COLOURS = {
-    "base": "#8a8f98", "prompted": "#e69f00", "distilled": "#56b4e9", "persona": "#2f83c5", "aligned": "#d55e00",
-    "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
+    "base": "#8a8f98", "prompted": "#e69f00", "steered": "#a0522d", "distilled": "#56b4e9", "persona": "#2f83c5",
+    "aligned": "#d55e00", "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
 }  # fmt: skip
+_ARM_OF = {colour: arm for arm, colour in COLOURS.items()}
 _MARKERS = "osD^vP"  # one a seed
+_MEAN = "X"  # of all seeds
+# Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
+_DIVERGING = "PuOr"
 # Colours that a page may replace to follow the reader's light or dark mode.
 INK, FAINT = "#20242a", "#d5d9de"
+
+
+class Figure(NamedTuple):
+    """A figure of the report. about: what a reader who cannot see it is told. rows: what it shows, for a table beside it;
+    all of the same columns."""
+
+    svg: str
+    about: str
+    rows: Sequence[Row] = ()
 
 
 def new_figure(columns: int, width: float, height: float, rows: int = 1, **options):
@@ -52,7 +66,20 @@ def as_svg(figure, title: str) -> str:
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     plt.close(figure)
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return _TAG.sub(_as_attributes, text[text.index("<svg") :])
+
+
+_TAG = re.compile(r'id="shows:([a-z0-9_-]*):(\d*)"')
+
+
+def tag(artist, *, arm: str | None = None, seed: int | None = None) -> None:
+    """Say which arm or seed an artist shows (`data-arm` and `data-seed` in the SVG), so that a page can hide it with them."""
+    artist.set_gid(f"shows:{arm or ''}:{'' if seed is None else seed}")
+
+
+def _as_attributes(match: re.Match[str]) -> str:
+    named = zip(("data-arm", "data-seed"), match.groups(), strict=True)
+    return " ".join(f'{name}="{value}"' for name, value in named if value)
 
 
 def for_page(svg: str, name: str, title: str) -> str:
@@ -72,29 +99,85 @@ def for_page(svg: str, name: str, title: str) -> str:
 
 
 def draw_points(
-    axis, rows: Sequence[Row | None], places: Sequence[float], colours: Sequence[str], marker: str = "o"
+    axis,
+    rows: Sequence[Row | None],
+    places: Sequence[float],
+    colours: Sequence[str],
+    marker: str = "o",
+    *,
+    seed: int | None = None,
+    light: bool = False,
 ) -> None:
-    """Points with intervals, lying down; a row that is None leaves its place empty."""
+    """Points with intervals, lying down; a row that is None leaves its place empty. seed: whose they are, if one's alone.
+
+    light: as what stands behind something else.
+    """
     for row, place, colour in zip(rows, places, colours, strict=True):
         if row is None or row["value"] is None:
             continue
+        drawn = []
         if row["ci_low"] is not None and row["ci_high"] is not None:
-            axis.plot(
-                [row["ci_low"], row["ci_high"]], [place, place], color=colour, linewidth=2.2, solid_capstyle="round"
+            width, alpha = (1.2, 0.5) if light else (2.2, 1)
+            bounds = [row["ci_low"], row["ci_high"]]
+            drawn += axis.plot(
+                bounds, [place, place], color=colour, linewidth=width, alpha=alpha, solid_capstyle="round"
             )
-        axis.plot(
-            [row["value"]],
-            [place],
-            marker=marker,
-            markersize=6.5,
-            color=colour,
-            markeredgecolor="white",
-            markeredgewidth=0.8,
-        )
+        size = 4 if light else 6.5
+        look = {"marker": marker, "markersize": size, "markeredgecolor": "white", "markeredgewidth": size / 8}
+        drawn += axis.plot([row["value"]], [place], color=colour, **look)
+        for artist in drawn:
+            tag(artist, arm=_ARM_OF.get(colour), seed=seed)
 
 
-def zero_line(axis, label: str = "") -> None:
-    axis.axvline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+def draw_seeds(
+    axis, cell: CellResults, rows_of: Callable[[Sequence[Row]], Sequence[Row | None]], colours: Sequence[str]
+) -> None:
+    """A line a point (`draw_points`) for every row; with several seeds their mean, and each of them lighter beneath.
+
+    rows_of: what of some rows of tables.METRICS is shown, one a line.
+    """
+    lines = range(len(colours))
+    if len(cell.seeds) == 1:
+        draw_points(axis, rows_of(cell.metrics), lines, colours, marks(cell.seeds)[0], seed=cell.seeds[0].seed)
+        return
+    mean, *offsets = spread(1 + len(cell.seeds))
+    draw_points(axis, rows_of(cell.over_seeds), [line + mean for line in lines], colours, _MEAN)
+    for offset, marker, seed in zip(offsets, marks(cell.seeds), cell.seeds, strict=True):
+        places = [line + offset for line in lines]
+        draw_points(axis, rows_of(seed.metrics), places, colours, marker, seed=seed.seed, light=True)
+
+
+def draw_heat_map(axis, rows: Sequence[Sequence[Row | None]]):
+    """Values as coloured cells with their numbers, the first row on top; zero is white, and a row that is None is left empty.
+
+    Returns what a colour bar is made of.
+    """
+    values = [[math.nan if row is None or row["value"] is None else row["value"] for row in line] for line in rows]
+    limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
+    # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
+    mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
+    for y, line in enumerate(values):
+        for x, value in enumerate(line):
+            if value == value:
+                colour = "white" if abs(value) > 0.6 * limit else "black"
+                text = f"{value:+.2f}".replace("-", "−")
+                axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5)
+    axis.set_xlim(0, max(map(len, values)))
+    axis.set_ylim(len(values), 0)
+    axis.spines[:].set_visible(False)
+    return mesh
+
+
+def frame(x: int, y: int):
+    """A frame around a cell of a heat map."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle((x + 0.04, y + 0.04), 0.92, 0.92, fill=False, edgecolor="black", linewidth=1.6)
+
+
+def zero_line(axis, label: str = "", at: float = 0) -> None:
+    """The line of no difference, at another place than 0 for a share or a ratio."""
+    axis.axvline(at, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axis.grid(axis="x")
     axis.spines["left"].set_visible(False)
     axis.set_xlabel(label)
@@ -109,12 +192,12 @@ def marks(seeds: Sequence[SeedResults]) -> list[str]:
     return [_MARKERS[number % len(_MARKERS)] for number in range(len(seeds))]
 
 
-def seed_legend(figure, seeds: Sequence[SeedResults]) -> None:
+def seed_legend(figure, seeds: Sequence[SeedResults], *, mean: bool = False) -> None:
+    """What each marker is, where there are several seeds. mean: one for all of them stands before."""
     from matplotlib.lines import Line2D
 
     if len(seeds) > 1:
-        handles = [
-            Line2D([], [], color=INK, marker=mark, linestyle="none", label=f"seed {seed.seed}")
-            for mark, seed in zip(marks(seeds), seeds, strict=True)
-        ]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(seeds), 6))
+        named = [(_MEAN, f"mean of {len(seeds)} seeds")] if mean else []
+        named += [(mark, f"seed {seed.seed}") for mark, seed in zip(marks(seeds), seeds, strict=True)]
+        handles = [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in named]
+        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(named), 6))

@@ -75,7 +75,7 @@ class Completion:
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """Ask for the log-probability of a given response."""
+    """Ask for the log-probability of a given response, or of plain text where there are no messages."""
 
     messages: tuple[Message, ...]
     response: str

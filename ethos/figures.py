@@ -9,8 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
-from ethos.run_results import TRAININGS, CellResults, SeedResults, find
+from ethos.drawing import COLOURS, as_svg, draw_seeds, new_figure, seed_legend, tag, zero_line
+from ethos.run_results import TRAININGS, CellResults, find, pick
 from ethos.verdicts import JUDGED_ARMS
 
 Row = Mapping[str, Any]
@@ -18,81 +18,59 @@ Row = Mapping[str, Any]
 
 def effects_figure(cell: CellResults, arms: Sequence[str]) -> str:
     """Paired differences from base over all held-out questions: likelihood ratio, and beside it the cue rate."""
-    seeds = cell.seeds
-    figure, axes = new_figure(
-        2, 9.2, 1.35 + len(arms) * (0.42 if len(seeds) == 1 else 0.3 + 0.16 * len(seeds)), sharey=True
-    )
+    figure, axes = new_figure(2, 9.2, 1.35 + len(arms) * _line_height(cell, 0.42, 0.16), sharey=True)
     panels = (
         ("likelihood_ratio", "Likelihood ratio", "difference from base, nats per token"),
         ("cue_rate", "Style: cue words", "difference from base, per hundred words"),
     )
     for axis, (metric, title, label) in zip(axes[0], panels, strict=True):
-        for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
-            rows = [find(seed.metrics, metric, arm, "base") for arm in arms]
-            draw_points(
-                axis, rows, [place + offset for place in range(len(arms))], [COLOURS[arm] for arm in arms], marker
-            )
-        sizes = sorted({row["n"] for seed in seeds for arm in arms if (row := find(seed.metrics, metric, arm, "base"))})
-        axis.set_title(f"{title}  (n = {'–'.join(map(str, {min(sizes), max(sizes)} if sizes else {0}))})")
+        draw_seeds(
+            axis,
+            cell,
+            lambda metrics, metric=metric: [find(metrics, metric, arm, "base") for arm in arms],
+            [COLOURS[arm] for arm in arms],
+        )
+        sizes = {row["n"] for row in effects_rows(cell, arms) if row["metric"] == metric} or {0}
+        axis.set_title(f"{title}  (n = {'–'.join(map(str, sorted({min(sizes), max(sizes)})))})")
         zero_line(axis, label)
     axes[0][0].set_yticks(range(len(arms)), ["shuffled (control)" if arm == "shuffled" else arm for arm in arms])
+    for text, arm in zip(axes[0][0].get_yticklabels(), arms, strict=True):
+        tag(text, arm=arm)
     axes[0][0].set_ylim(len(arms) - 0.4, -0.6)
-    seed_legend(figure, seeds)
+    seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"Effects, {cell.student}, {cell.constitution}")
+
+
+def effects_rows(cell: CellResults, arms: Sequence[str]) -> list[Row]:
+    """What the figure of the effects shows."""
+    return pick(
+        cell.all_metrics, evaluation="character", metric=("likelihood_ratio", "cue_rate"), arm=arms, reference="base", slice="all"
+    )  # fmt: skip
 
 
 def traits_figure(cell: CellResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
     """Likelihood ratio by trait: paired differences from base, one panel an arm."""
-    traits, seeds = cell.traits, cell.seeds
-    figure, axes = new_figure(
-        len(arms),
-        9.2,
-        1.2 + len(traits) * (0.3 if len(seeds) == 1 else 0.2 + 0.13 * len(seeds)),
-        sharey=True,
-        sharex=True,
-    )
+    traits = cell.traits
+    height = 1.2 + len(traits) * _line_height(cell, 0.3, 0.13)
+    figure, axes = new_figure(len(arms), 9.2, height, sharey=True, sharex=True)
     for axis, arm in zip(axes[0], arms, strict=True):
-        for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
-            rows = [find(seed.metrics, "likelihood_ratio", arm, "base", part=trait) for trait in traits]
-            draw_points(
-                axis, rows, [place + offset for place in range(len(traits))], [COLOURS[arm]] * len(traits), marker
-            )
+        draw_seeds(
+            axis,
+            cell,
+            lambda metrics, arm=arm: [find(metrics, "likelihood_ratio", arm, "base", part=trait) for trait in traits],
+            [COLOURS[arm]] * len(traits),
+        )
         axis.set_title(arm)
         zero_line(axis, "likelihood ratio − base, nats per token")
     axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])
     axes[0][0].set_ylim(len(traits) - 0.4, -0.6)
-    seed_legend(figure, seeds)
+    seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"By trait, {cell.student}, {cell.constitution}")
 
 
-def top_movers(seed: SeedResults, arm: str, most: int = 6) -> list[Row]:
-    """Single-word traits whose strength moved furthest from base, up to `most` each way, the highest rise first."""
-    moved = [
-        row
-        for row in seed.metrics
-        if row["evaluation"] == "preferences"
-        and row["arm"] == arm
-        and row["reference"] == "base"
-        and row["value"] is not None
-    ]
-    ordered = sorted(moved, key=lambda row: (-row["value"], row["slice"]))
-    up, down = [row for row in ordered if row["value"] > 0][:most], [row for row in ordered if row["value"] < 0][-most:]
-    return [*up, *down]
-
-
-def preferences_figure(cell: CellResults, seed: SeedResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
-    """Revealed preferences that moved furthest from base, one panel an arm."""
-    movers = {arm: top_movers(seed, arm) for arm in arms}
-    longest = max(map(len, movers.values()))
-    figure, axes = new_figure(len(arms), 9.2, 1.2 + max(longest, 2) * 0.29)
-    for axis, arm in zip(axes[0], arms, strict=True):
-        rows = movers[arm]
-        draw_points(axis, rows, range(len(rows)), [COLOURS[arm]] * len(rows))
-        axis.set_title(arm)
-        zero_line(axis, "Bradley-Terry strength − base, logits")
-        axis.set_yticks(range(len(rows)), [row["slice"] for row in rows])
-        axis.set_ylim(max(longest, 2) - 0.4, -0.6)
-    return as_svg(figure, f"Revealed preferences, {cell.student}, {cell.constitution}, seed {seed.seed}")
+def _line_height(cell: CellResults, alone: float, each: float) -> float:
+    """Inches a line takes: alone, or with the mean and each of the seeds."""
+    return alone if len(cell.seeds) == 1 else 0.3 + each * len(cell.seeds)
 
 
 def curves_figure(cell: CellResults) -> str:
@@ -113,7 +91,7 @@ def curves_figure(cell: CellResults) -> str:
                 if points:
                     drawn = True
                     marker = "o" if len(points) == 1 else ""
-                    axis.plot(
+                    (line,) = axis.plot(
                         *zip(*points, strict=True),
                         lines[number % 4],
                         color=COLOURS[training],
@@ -121,6 +99,7 @@ def curves_figure(cell: CellResults) -> str:
                         marker=marker,
                         markersize=4,
                     )
+                    tag(line, arm=training, seed=seed.seed)
             axis.grid(axis="y")
             axis.locator_params(nbins=4, integer=True, axis="x")
             axis.locator_params(nbins=4, axis="y")
@@ -134,3 +113,18 @@ def curves_figure(cell: CellResults) -> str:
     axes[0][0].set_ylabel("loss")
     axes[1][0].set_ylabel("reward margin")
     return as_svg(figure, f"Training curves, {cell.student}, {cell.constitution}")
+
+
+def curves_rows(cell: CellResults) -> list[Row]:
+    """What the figure of the curves shows; a training that has no reward margin, or none at a step, has None there."""
+    return [
+        {"student": cell.student, "constitution": cell.constitution, "seed": seed.seed, "training": training}
+        | {
+            "step": entry["step"],
+            "loss": entry.get("loss"),
+            "margin": entry.get("rewards/margins", entry.get("margin")),
+        }
+        for seed in cell.seeds
+        for training in TRAININGS
+        for entry in seed.histories[training]
+    ]

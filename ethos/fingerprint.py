@@ -16,7 +16,7 @@ from ethos.files import canonical_json, read_json, sha256_of_text
 
 _ROOT = Path(__file__).resolve().parent.parent
 # The functions by which code names a prompt, and the suffix of its file.
-_PROMPT_SUFFIX = {"render_prompt": ".jinja", "prompt_lines": ".txt"}
+_PROMPT_SUFFIX = {"render_prompt": ".jinja", "prompt_lines": ".txt", "prompt_data": ".yaml"}
 # Settings reach a job as values, which are parameters of their own; how a job is started, logged, refused and booked
 # changes no result. A new field, default or log line reruns nothing.
 _NO_MEANING = frozenset(

@@ -19,6 +19,7 @@ from ethos.ledger import read_ledger
 from ethos.run_record import RunRecord, read_record
 from ethos.run_results import CellResults, read_cells
 from ethos.settings import ModelSource, Settings
+from ethos.steering import STEERING_VECTOR, SteeringVector, read_steering_vector
 
 PREFERENCE_MODEL = "preference_model"
 
@@ -66,6 +67,13 @@ class Cell:
         if arm not in known:
             raise BadInput(f"no arm {arm!r} with an adapter; there is: {_listed(known)}", path=self.folder)
         return self.folder / arm
+
+    def steering_vector(self, arm: str) -> SteeringVector:
+        """The vector of an arm. Raises BadInput where the run has none."""
+        path = self.folder / arm / STEERING_VECTOR
+        if not path.is_file():
+            raise BadInput("does not exist; the run was made without it, so run snakemake again", path=path)
+        return read_steering_vector(path)
 
     def base(self) -> Path:
         """The folder of the prepared student. Raises BadInput when the store has it no more."""

@@ -1,7 +1,7 @@
 """The ledger of a job: which entries of the store its results stand on, found there or put there by it.
 
-An entry is a line: `completion MODEL KEY` (MODEL: the folder of the model's answers), `training KEY`, `model FOLDER` or
-`prompts FOLDER`.
+An entry is a line: `completion MODEL KEY` (MODEL: the folder of the model's answers), `training KEY`, `model FOLDER`,
+`prompts FOLDER` or `tasks FOLDER`.
 Archives take these entries along, and `ethos store drop` keeps them.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from ethos.errors import BadInput
 from ethos.files import whole_file
 
-_LINE = re.compile(r"completion [0-9a-f]{16} [0-9a-f]{64}|training [0-9a-f]{64}|(?:model|prompts) [^/]+")
+_LINE = re.compile(r"completion [0-9a-f]{16} [0-9a-f]{64}|training [0-9a-f]{64}|(?:model|prompts|tasks) [^/]+")
 _used: set[str] = set()
 
 
@@ -36,6 +36,11 @@ def model_line(folder: Path) -> str:
 def prompts_line(folder: Path) -> str:
     """The entry of a prepared set of messages."""
     return f"prompts {folder.name}"
+
+
+def tasks_line(folder: Path) -> str:
+    """The entry of prepared tasks."""
+    return f"tasks {folder.name}"
 
 
 def note_used(entries: Iterable[str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend
+from ethos.drawing import COLOURS, INK, as_svg, marks, new_figure, seed_legend, tag
 from ethos.overoptimisation import PROXY, by_step
-from ethos.run_results import CellResults
+from ethos.run_results import CellResults, Row, pick
 
 _PANELS: tuple[tuple[str, str, str, float, Callable[[float], float]], ...] = (
     (PROXY, "Optimised: reward", "− base, logits", 0, float),
@@ -15,6 +15,16 @@ _PANELS: tuple[tuple[str, str, str, float, Callable[[float], float]], ...] = (
     ("cue_rate", "Cue words", "− base, per hundred words", 0, float),
     ("log_perplexity", "Perplexity", "times base’s", 1, math.exp),
 )
+
+
+def overoptimisation_rows(cell: CellResults) -> list[Row]:
+    """What the figure shows, of each seed; perplexity as a difference of logarithms."""
+    metrics = [metric for metric, *_ in _PANELS]
+    return [
+        row
+        for seed in cell.seeds
+        for row in pick(seed.metrics, evaluation="overoptimisation", reference="base", metric=metrics)
+    ]
 
 
 def overoptimisation_figure(cell: CellResults) -> str:
@@ -25,11 +35,13 @@ def overoptimisation_figure(cell: CellResults) -> str:
         for marker, seed in zip(marks(cell.seeds), cell.seeds, strict=True):
             rows = [(step, found[metric]) for step, found in by_step(seed.metrics).items() if metric in found]
             places, values = [0, *(step for step, _ in rows)], [base, *(scale(row["value"]) for _, row in rows)]
-            axis.plot(places, values, color=COLOURS["aligned"], linewidth=1.5, marker=marker, markersize=5)
+            drawn = axis.plot(places, values, color=COLOURS["aligned"], linewidth=1.5, marker=marker, markersize=5)
             for step, row in rows:
                 if row["ci_low"] is not None and row["ci_high"] is not None:
                     bounds = [scale(row["ci_low"]), scale(row["ci_high"])]
-                    axis.plot([step, step], bounds, color=COLOURS["aligned"], linewidth=2.2, alpha=0.6)
+                    drawn += axis.plot([step, step], bounds, color=COLOURS["aligned"], linewidth=2.2, alpha=0.6)
+            for artist in drawn:
+                tag(artist, seed=seed.seed)
         axis.set_title(title)
         axis.set_ylabel(label)
         axis.set_xlabel("step")

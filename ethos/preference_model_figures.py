@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ethos.drawing import COLOURS, FAINT, INK, as_svg, draw_points, marks, new_figure, seed_legend, spread
+from ethos.drawing import COLOURS, FAINT, INK, as_svg, draw_points, marks, new_figure, seed_legend, spread, tag
 from ethos.run_results import CellResults, Row, SeedResults, find
 
 _COLOUR = COLOURS["preference_model"]
@@ -27,7 +27,7 @@ def accuracy_figure(cell: CellResults) -> str:
     for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
         places = [place + offset for place in range(len(parts))]
         colours = [INK if part == "train split" else _COLOUR for part in parts]
-        draw_points(axis, [_accuracy(seed, part) for part in parts], places, colours, marker)
+        draw_points(axis, [_accuracy(seed, part) for part in parts], places, colours, marker, seed=seed.seed)
     sizes = [max(row["n"] for seed in seeds if (row := _accuracy(seed, part))) for part in parts]
     axis.axvline(0.5, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axis.grid(axis="x")
@@ -40,6 +40,18 @@ def accuracy_figure(cell: CellResults) -> str:
     return as_svg(figure, f"Accuracy of the preference model, {cell.student}, {cell.constitution}")
 
 
+def calibration_rows(cell: CellResults) -> list[Row]:
+    """What the figure of the calibration shows: x and y of each point of its panels, and n behind it."""
+    axes = {"reliability": ("claimed", "right"), "lengths": ("length", "reward")}
+    return [
+        {"student": cell.student, "constitution": cell.constitution, "seed": seed.seed, "panel": panel}
+        | {"x": point[x], "y": point[y], "n": point["n"]}
+        for seed in cell.seeds
+        for panel, (x, y) in axes.items()
+        for point in seed.preference_model[panel]
+    ]
+
+
 def calibration_figure(cell: CellResults) -> str:
     """Share right against what was claimed, and reward against length; larger points stand for more."""
     seeds = cell.seeds
@@ -47,9 +59,9 @@ def calibration_figure(cell: CellResults) -> str:
     claims.plot([0.5, 1], [0.5, 1], color=FAINT, linewidth=1.5)
     for seed, marker in zip(seeds, marks(seeds), strict=True):
         bins = seed.preference_model["reliability"]
-        _sized(claims, [(bin["claimed"], bin["right"], bin["n"]) for bin in bins], marker)
+        _sized(claims, [(bin["claimed"], bin["right"], bin["n"]) for bin in bins], marker, seed.seed)
         groups = seed.preference_model["lengths"]
-        _sized(lengths, [(group["length"], group["reward"], group["n"]) for group in groups], marker)
+        _sized(lengths, [(group["length"], group["reward"], group["n"]) for group in groups], marker, seed.seed)
         if len(seeds) == 1:
             for bin in bins:
                 place = (bin["claimed"], bin["right"])
@@ -69,8 +81,10 @@ def calibration_figure(cell: CellResults) -> str:
     return as_svg(figure, f"Calibration of the preference model, {cell.student}, {cell.constitution}")
 
 
-def _sized(axis, points: Sequence[tuple[float, float, int]], marker: str) -> None:
+def _sized(axis, points: Sequence[tuple[float, float, int]], marker: str, seed: int) -> None:
     """Points (x, y, n) whose area follows n."""
     most = max((n for _, _, n in points), default=1)
     for x, y, n in points:
-        axis.plot([x], [y], marker=marker, markersize=3 + 6 * (n / most) ** 0.5, color=_COLOUR, markeredgecolor="white")
+        size = 3 + 6 * (n / most) ** 0.5
+        (point,) = axis.plot([x], [y], marker=marker, markersize=size, color=_COLOUR, markeredgecolor="white")
+        tag(point, seed=seed)

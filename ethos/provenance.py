@@ -30,6 +30,7 @@ _ROOMS = (
     "report",
     "rules",
     "scripts",
+    "tasks",
 )
 
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from ethos.character import score_in_and_out
 from ethos.constitution import Constitution
-from ethos.engine import Completion, Request, Sampling, chat
-from ethos.files import sha256_of_text
+from ethos.engine import Request, Sampling, chat
+from ethos.judging import Verdict, ask_in_both_orders, count_verdicts, mark
 from ethos.prompts import render_prompt
 from ethos.seeds import derive_seed
-from ethos.statistics import bradley_terry
 from ethos.stored_engine import StoredEngine
+from ethos.tournament import bradley_terry
 
 Row = Mapping[str, Any]
 Groups = Mapping[str, Sequence[Row]]
 Scores = dict[str, list[float]]
 Counts = dict[str, int]
-# Two responses to a question, and whether the first of them won: in one order of the page, and in the other.
-_PairVerdict = tuple[str, int, int, bool | None, bool | None]
+# Two responses to a question, and the verdict on the first of them.
+_PairVerdict = tuple[str, int, int, Verdict]
 
-_VERDICT = re.compile(r"\s*<answer>\s*([12])\s*</answer>\s*")
 _RANKING = re.compile(r"\s*<ranking>([0-9,\s]*)</ranking>\s*")
 
 
@@ -52,27 +51,19 @@ def score_by_likelihood_ratio(groups: Groups, constitution: Constitution, judge:
     return {question: [next(ratios) for _ in group] for question, group in groups.items()}, {"scored": len(rows)}
 
 
-def parse_verdict(text: str) -> int | None:
-    """1 or 2; None unless the whole reply is one answer in the format that was asked for."""
-    match = _VERDICT.fullmatch(text)
-    return int(match.group(1)) if match else None
-
-
 def score_pairwise(
     groups: Groups, constitution: Constitution, judge: StoredEngine, sampling: Sampling, seed: int
 ) -> tuple[Scores, Counts]:
     """Bradley-Terry strengths from verdicts on every pair in both orders."""
     pairs = [(question, i, j) for question, group in groups.items() for i, j in combinations(range(len(group)), 2)]
-    shown = [
-        (groups[question][first], groups[question][second])
-        for question, i, j in pairs
-        for first, second in ((i, j), (j, i))
-    ]
-    completions = judge.generate([_pair_request(*rows, constitution, sampling, seed) for rows in shown])
-    verdicts = [parse_verdict(completion.text) for completion in completions]
-    firsts = [None if verdict is None else verdict == 1 for verdict in verdicts[::2]]
-    seconds = [None if verdict is None else verdict == 2 for verdict in verdicts[1::2]]
-    return _strengths(groups, ((*pair, *won) for pair, *won in zip(pairs, firsts, seconds, strict=True)), completions)
+    requests = []
+    for question, i, j in pairs:
+        one, other = groups[question][i], groups[question][j]
+        requests.append(
+            tuple(_pair_request(*rows, constitution, sampling, seed) for rows in ((one, other), (other, one)))
+        )
+    verdicts, too_long = ask_in_both_orders(judge, requests)
+    return _strengths(groups, [(*pair, verdict) for pair, verdict in zip(pairs, verdicts, strict=True)], too_long)
 
 
 def _pair_request(first: Row, second: Row, constitution: Constitution, sampling: Sampling, seed: int) -> Request:
@@ -118,12 +109,12 @@ def score_listwise(
         _places(order, parse_ranking(completion.text, len(order)))
         for (_, order), completion in zip(orders, completions, strict=True)
     ]
-    verdicts = (
-        (question, i, j, *(None if place is None else place[i] < place[j] for place in both))
+    verdicts = [
+        (question, i, j, Verdict(*(None if place is None else place[i] < place[j] for place in both)))
         for (question, group), *both in zip(groups.items(), places[::2], places[1::2], strict=True)
         for i, j in combinations(range(len(group)), 2)
-    )
-    return _strengths(groups, verdicts, completions)
+    ]
+    return _strengths(groups, verdicts, sum(completion.finish_reason == "too_long" for completion in completions))
 
 
 def _list_request(rows: Sequence[Row], constitution: Constitution, sampling: Sampling, seed: int) -> Request:
@@ -143,8 +134,7 @@ def _places(order: Sequence[int], ranking: Sequence[int] | None) -> dict[int, in
 
 
 def _mark(seed: int, rows: Sequence[Row]) -> str:
-    """What marks off the answers of one request; no response can know it."""
-    return sha256_of_text("\x1f".join([str(seed), *(row["response"] for row in rows)]))[:8]
+    return mark(seed, *(row["response"] for row in rows))
 
 
 def _seed(seed: int, kind: str, rows: Sequence[Row]) -> int:
@@ -154,29 +144,20 @@ def _seed(seed: int, kind: str, rows: Sequence[Row]) -> int:
     )
 
 
-def _strengths(
-    groups: Groups, verdicts: Iterable[_PairVerdict], completions: Sequence[Completion]
-) -> tuple[Scores, Counts]:
+def _strengths(groups: Groups, judged: Sequence[_PairVerdict], too_long: int) -> tuple[Scores, Counts]:
     """Bradley-Terry strengths from verdicts on pairs in both orders, and counts of pairs by what was said.
 
     A pair whose winner depends on the order is a tie. A pair with a verdict that can't be parsed is left out.
     """
     wins: dict[str, list[tuple[int, int]]] = {question: [] for question in groups}
     ties: dict[str, list[tuple[int, int]]] = {question: [] for question in groups}
-    counts = {"pairs": 0, "decided": 0, "order_dependent": 0, "unparsed": 0}
-    counts["verdicts_too_long"] = sum(completion.finish_reason == "too_long" for completion in completions)
-    for question, i, j, once, again in verdicts:
-        counts["pairs"] += 1
-        if once is None or again is None:
-            counts["unparsed"] += 1
-        elif once != again:
-            counts["order_dependent"] += 1
+    for question, i, j, verdict in judged:
+        if verdict.kind == "decided":
+            wins[question].append((i, j) if verdict.once else (j, i))
+        elif verdict.kind == "order_dependent":
             ties[question].append((i, j))
-        else:
-            counts["decided"] += 1
-            wins[question].append((i, j) if once else (j, i))
     scores = {
         question: bradley_terry(len(group), wins[question], ties[question]).tolist()
         for question, group in groups.items()
     }
-    return scores, counts
+    return scores, count_verdicts([verdict for *_, verdict in judged]) | {"verdicts_too_long": too_long}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import platform
 from collections.abc import Iterable, Mapping, Sequence
@@ -94,6 +96,15 @@ def _estimate(row: Mapping[str, Any] | None, digits: int, sign: bool = False) ->
     )
 
 
+def _share(row: Mapping[str, Any] | None) -> Markup:
+    """A share as a percentage, `12%`."""
+    if row is None:
+        return Markup('<span class="none">–</span>')
+    return Markup('<data value="{}" title="{}">{:.0%}</data>').format(
+        repr(row["value"]), repr(row["value"]), row["value"]
+    )
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -122,6 +133,7 @@ def environment() -> Environment:
     made.filters |= {
         "estimate": _estimate,
         "number": _number,
+        "share": _share,
         "words": _words,
         "count": _count,
         "listed": _listed,
@@ -132,8 +144,8 @@ def environment() -> Environment:
 
 
 def render_page(values: Mapping[str, Any]) -> str:
-    """The whole page, with its style inside."""
-    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
-    return (
-        environment().get_template("index.html.jinja").render(style=style, measures=MEASURES, **values).lstrip() + "\n"
-    )
+    """The whole page, with its style and its script inside; no other script runs, since the page names this one's hash."""
+    style, script = ((FOLDER / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = {"style": Markup(style), "script": Markup(script), "script_hash": f"sha256-{digest}", "measures": MEASURES}
+    return environment().get_template("index.html.jinja").render(**own, **values).lstrip() + "\n"

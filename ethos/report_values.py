@@ -8,11 +8,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.arms import ARMS
+from ethos.capabilities_report import capability_values
+from ethos.coherence_report import coherence_values
 from ethos.contributions import contribution_values
 from ethos.data_quality import question_quality, trait_quality
+from ethos.judges_report import judges_values
 from ethos.overoptimisation import what_the_steps_show
-from ethos.run_results import CellResults, SeedResults, find
+from ethos.persona_profile import profile
+from ethos.persona_report import persona_values
+from ethos.preferences_report import preference_values, student_values
+from ethos.report import MEASURES
+from ethos.run_results import CellResults, SeedResults, find, pick
 from ethos.settings import Settings
+from ethos.stance_report import stance_values
 from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 
@@ -33,46 +41,83 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         },
         "held_out": sum(row["split"] == "held_out" for row in cell.questions),
         "unused": dict(sorted(unused.items())),
-        "seeds": [seed_values(cell, seed, arms, settings) for seed in cell.seeds],
+        "parts": [measured(cell, metrics, seed, arms, settings) for seed, metrics in parts_of(cell)],
+        "profiles": [profile(cell, arm, [measure.metric for measure in MEASURES]) for arm in arms if arm != "base"],
+        "seeds": [seed_values(seed, arms, settings) for seed in cell.seeds],
         "quality": quality_values(cell, settings),
         "contributions": contributions_in(cell, settings),
         "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
     }
 
 
-def seed_values(cell: CellResults, seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+def parts_of(cell: CellResults) -> list[tuple[int | None, list[Mapping[str, Any]]]]:
+    """The metrics of each seed, by seed; with several, those over all of them come first, by None."""
+    own = [(seed.seed, seed.metrics) for seed in cell.seeds]
+    return [(None, cell.over_seeds), *own] if cell.over_seeds else own
+
+
+def measured(
+    cell: CellResults, metrics: Sequence[Mapping[str, Any]], seed: int | None, arms: Sequence[str], settings: Settings
+) -> dict[str, Any]:
+    """What the evaluation on held-out questions gave, of one seed or over all (None)."""
     return {
-        "results": seed,
-        "verdicts": {arm: judge_arm(seed.metrics, arm, settings.report) for arm in JUDGED_ARMS},
-        "level": {arm: {row["metric"]: row for row in _rows(seed, arm, None)} for arm in arms},
+        "seed": seed,
+        "verdicts": {arm: judge_arm(metrics, arm, settings.report) for arm in JUDGED_ARMS},
+        "level": {arm: {row["metric"]: row for row in _rows(metrics, arm, None)} for arm in arms},
         "by_trait": {
             metric: {
-                (trait, arm): find(seed.metrics, metric, arm, "base", part=trait)
-                for trait in cell.traits
-                for arm in arms
+                (trait, arm): find(metrics, metric, arm, "base", part=trait) for trait in cell.traits for arm in arms
             }
             for metric in ("likelihood_ratio", "cue_rate")
         },
         "differences": {
             reference: {
-                arm: found for arm in arms if (found := {row["metric"]: row for row in _rows(seed, arm, reference)})
+                arm: found for arm in arms if (found := {row["metric"]: row for row in _rows(metrics, arm, reference)})
             }
             for reference in ("base", "shuffled")
         },
-        "traits": traits_by_strength(cell, seed),
-        "preference_model": {
-            (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
-        },
-        "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
-        "ratio": {arm: find(seed.metrics, "likelihood_ratio", arm, "base") for arm in arms},
+        "traits": traits_by_strength(cell, metrics),
     }
 
 
+def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """What is told of each seed alone."""
+    evaluation = settings.evaluation
+    return {
+        "seed": seed.seed,
+        "results": seed,
+        "preference_model": {
+            (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
+        },
+        "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
+        "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
+        "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "preferences": preference_values(seed, arms, evaluation.preferences, 1 - evaluation.confidence),
+        "students": student_values(seed),
+        "coherence": coherence_values(seed),
+        "capabilities": capability_values(seed, arms),
+        "personas": persona_values(seed),
+    }
+
+
+def filter_values(cells: Sequence[CellResults]) -> dict[str, list[tuple[str, str]]]:
+    """What a reader may hide: values and their names by attribute (`data-arm` ...); what there is only one of is left out."""
+    seeds = list(dict.fromkeys(seed.seed for cell in cells for seed in cell.seeds))
+    arms = {arm for cell in cells for arm in arms_of(cell)}
+    found = {
+        "constitution": {cell.constitution: cell.constitution.replace("_", " ") for cell in cells},
+        "student": {cell.student: cell.student for cell in cells},
+        "arm": {arm: arm.replace("_", " ") for arm in ARMS if arm in arms},
+        "seed": {"mean": f"mean of {len(seeds)}"} | {str(seed): str(seed) for seed in seeds} if len(seeds) > 1 else {},
+    }
+    return {name: list(values.items()) for name, values in found.items() if len(values) > 1}
+
+
 def quality_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
-    """Traits and the worst questions, worst first; the traits' effects are the first seed's."""
+    """Traits and the worst questions, worst first; the traits' effects are over seeds where there are several."""
     questions = question_quality(cell)
     return {
-        "traits": trait_quality(cell, questions, cell.seeds[0].metrics),
+        "traits": trait_quality(cell, questions, cell.metrics),
         "questions": questions[: settings.report.worst_questions],
         "with_problems": sum(bool(quality.problems) for quality in questions),
     }
@@ -116,17 +161,16 @@ def arms_of(cell: CellResults) -> list[str]:
     return [arm for arm in ARMS if arm in measured]
 
 
-def traits_by_strength(cell: CellResults, seed: SeedResults) -> list[str]:
+def traits_by_strength(cell: CellResults, metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     """The traits, the one that shows least first: by the mean gain in likelihood ratio of the arms that are judged."""
 
     def gain(trait: str) -> float:
-        rows = [find(seed.metrics, "likelihood_ratio", arm, "base", part=trait) for arm in JUDGED_ARMS]
+        rows = [find(metrics, "likelihood_ratio", arm, "base", part=trait) for arm in JUDGED_ARMS]
         values = [row["value"] for row in rows if row]
         return sum(values) / len(values) if values else math.inf
 
     return sorted(cell.traits, key=gain)
 
 
-def _rows(seed: SeedResults, arm: str, reference: str | None) -> list[Mapping[str, Any]]:
-    place = ("character", "all", arm, reference)
-    return [row for row in seed.metrics if (row["evaluation"], row["slice"], row["arm"], row["reference"]) == place]
+def _rows(metrics: Sequence[Mapping[str, Any]], arm: str, reference: str | None) -> list[Mapping[str, Any]]:
+    return pick(metrics, evaluation="character", slice="all", arm=arm, reference=reference)

@@ -16,9 +16,17 @@ UNKNOWN_MODEL = 16_000
 # Seconds of a token for each MB of weights: 1,000 tokens/s at eight billion parameters on a GPU of a cluster, and on two CPU
 # cores 300 at 135 million.
 _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
+# Tokens that are read in the time in which one is written.
+READING = 10
 # At least as many as there are.
 REFLECTION_PROMPTS = 10
 ARMS = 10
+# Of a large task of many parts, MMLU with examples; what is not used costs little.
+ITEMS, PARTS, TOKENS_OF_AN_ITEM = 15_000, 57, 500
+WRITTEN_QUESTIONS = 50
+LABELLED_PAIRS = 20
+# Three users, each of whom gets an answer that is judged, and whose replies are scored.
+STANCE_TURNS = 9
 
 
 def weights_mb(folders: Iterable[Path]) -> int:
@@ -50,7 +58,9 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
 
     questions: those of the constitution, everyday ones included.
     """
-    introspection, preferences = settings.introspection, settings.evaluation.preferences
+    introspection, evaluation = settings.introspection, settings.evaluation
+    preferences, stance, drift = evaluation.preferences, evaluation.stance, evaluation.drift
+    classifier = evaluation.persona_classifier
     if rule in ("generate_introspection", "train_introspection"):
         conversations = introspection.free_interactions + introspection.guided_interactions
         return (
@@ -58,6 +68,38 @@ def tokens(rule: str, settings: Settings, questions: int) -> int:
             + conversations * introspection.turns * introspection.turn_sampling.max_new_tokens
         )
     if rule == "evaluate_preferences":
-        matches = preferences.traits * preferences.matches_per_trait // 2
-        return ARMS * matches * preferences.sampling.max_new_tokens
+        matches = len(preferences.conditions) * preferences.traits * preferences.matches_per_trait // 2
+        verdicts = 2 * preferences.verdict_sampling.max_new_tokens if preferences.verdict == "judge" else 0
+        return ARMS * matches * (preferences.sampling.max_new_tokens + verdicts)
+    if rule == "find_steering_vector":
+        steering = settings.steering
+        settings_tried = 2 + len(steering.layers) * len(steering.strengths)  # base and the control too
+        # Each response is written, and read twice to be scored; for the directions, two are read a question.
+        read = 2 * steering.questions * settings.responses.sampling.max_new_tokens
+        return 3 * settings_tried * steering.grid_questions * steering.sampling.max_new_tokens + read
+    if rule == "evaluate_capabilities":
+        capabilities = evaluation.capabilities
+        items = min(ITEMS, (capabilities.limit or ITEMS) * PARTS)
+        return ARMS * len(capabilities.tasks) * items * TOKENS_OF_AN_ITEM // READING
+    if rule == "evaluate_stance":
+        # Scoring a reply or a verdict is counted as about as long as an answer.
+        return ARMS * stance.statements * STANCE_TURNS * stance.sampling.max_new_tokens
+    if rule == "evaluate_judges":
+        return 2 * LABELLED_PAIRS * evaluation.judges.sampling.max_new_tokens
+    if rule == "evaluate_drift":
+        others = len(drift.constitutions or settings.constitutions)
+        sampled = evaluation.responses_per_question * evaluation.sampling.max_new_tokens
+        return (1 + len(drift.arms)) * others * WRITTEN_QUESTIONS * sampled
+    unseen = classifier.held_out_questions
+    answers = {
+        "sample_chat": classifier.training_questions + unseen,
+        "sample_robustness": unseen * evaluation.robustness.suffixes,
+        "sample_prefill": unseen,
+        "sample_generalisation": unseen * len(evaluation.generalisation.forms),
+    }
+    if rule in answers:
+        return ARMS * answers[rule] * classifier.sampling.max_new_tokens
+    if rule == "evaluate_coherence":
+        responses = questions * evaluation.responses_per_question
+        return ARMS * responses * 2 * evaluation.coherence.sampling.max_new_tokens
     return questions * settings.responses.per_question * settings.responses.sampling.max_new_tokens

@@ -1,20 +1,34 @@
-"""What a run left in its results folder and its benchmarks, read for the report; nothing is computed here but counts."""
+"""What a run left in its results folder and its benchmarks, read for the report; computed are counts and means over seeds."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from ethos.errors import BadInput
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 from ethos.files import read_json
+from ethos.over_seeds import over_seeds
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, read_table
+from ethos.tables import (
+    EXAMPLES,
+    METRICS,
+    NAMINGS,
+    PAIRS,
+    QUESTIONS,
+    RANKINGS,
+    RESPONSES,
+    SAMPLES,
+    STANCES,
+    STEERING_GRID,
+    read_table,
+)
 
 Row = Mapping[str, Any]
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
@@ -24,7 +38,8 @@ TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspect
 class SeedResults:
     """What was trained with one seed. histories: the training curve by training. examples: how many each adapter was
     trained on. distillation: what became of the teacher's responses. preference_model: counts of its evaluation, and
-    what its figures show.
+    what its figures show. steering: rows of tables.STEERING_GRID, base first. stances: rows of tables.STANCES, where they
+    were asked. namings: rows of tables.NAMINGS by evaluation.
     """
 
     seed: int
@@ -35,13 +50,17 @@ class SeedResults:
     distillation: Row
     preference_model: Row
     introspection: Row
+    steering: list[Row]
+    stances: list[Row]
+    namings: dict[str, list[Row]]
 
 
 @dataclass(frozen=True)
 class CellResults:
     """One student with one constitution. questions, responses, teacher_responses, scores and pairs: rows of
     tables.QUESTIONS, RESPONSES, RESPONSES, RANKINGS and PAIRS. rankers: how far other rankers agree with the run's, None
-    if none was asked. The other fields are counts.
+    if none was asked. over_seeds: rows of tables.METRICS, means over the seeds, with `seed` None; none where there is one
+    seed. The other fields are counts.
     """
 
     student: str
@@ -57,6 +76,17 @@ class CellResults:
     scores: list[Row]
     pairs: list[Row]
     seeds: list[SeedResults]
+    over_seeds: list[Row] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> list[Row]:
+        """What the headline is about: the means over seeds, or all there is of a single one."""
+        return self.over_seeds or self.seeds[0].metrics
+
+    @property
+    def all_metrics(self) -> list[Row]:
+        """Every row there is: over the seeds, and of each."""
+        return [*self.over_seeds, *(row for seed in self.seeds for row in seed.metrics)]
 
     @property
     def cut_off(self) -> Counter[str]:
@@ -83,6 +113,8 @@ def read_cells(results: Path, settings: Settings) -> list[CellResults]:
 
 def _read_cell(results: Path, student: str, constitution: str, settings: Settings) -> CellResults:
     folder = results / student / constitution
+    evaluations = evaluations_of(settings, constitution)
+    seeds = [_read_seed(folder / f"seed{seed}", seed, evaluations) for seed in settings.seeds]
     return CellResults(
         student,
         constitution,
@@ -96,7 +128,8 @@ def _read_cell(results: Path, student: str, constitution: str, settings: Setting
         _rows(results / "teacher" / f"{constitution}.parquet", RESPONSES),
         _rows(folder / "rankings.parquet", RANKINGS),
         _rows(folder / "pairs.parquet", PAIRS),
-        [_read_seed(folder / f"seed{seed}", seed, evaluations_of(settings, constitution)) for seed in settings.seeds],
+        seeds,
+        over_seeds([row for seed in seeds for row in seed.metrics], settings.evaluation.confidence),
     )
 
 
@@ -118,6 +151,13 @@ def _read_seed(folder: Path, seed: int, evaluations: Sequence[str]) -> SeedResul
         read_json(_present(folder / "distilled" / "pairs.json")),
         read_json(_present(folder / "evaluations" / "preference_model.json")),
         read_json(_present(folder / "introspection.json")),
+        _rows(folder / "steered" / "grid.parquet", STEERING_GRID),
+        _rows(folder / "evaluations" / "stances.parquet", STANCES) if "stance" in evaluations else [],
+        {
+            name: _rows(folder / "evaluations" / f"{name}_namings.parquet", NAMINGS)
+            for name in evaluations
+            if name in PERSONA_EVALUATIONS
+        },
     )
 
 
@@ -143,3 +183,9 @@ def find(
     """The one row of tables.METRICS at this place; None if the run has none. part: the slice."""
     place = {"evaluation": evaluation, "metric": metric, "arm": arm, "reference": reference, "slice": part}
     return next((row for row in metrics if all(row[name] == value for name, value in place.items())), None)
+
+
+def pick(metrics: Iterable[Row], **places: Any) -> list[Row]:
+    """The rows of tables.METRICS whose columns have these values; a tuple or list names several that are wanted."""
+    wanted = {name: value if isinstance(value, tuple | list) else (value,) for name, value in places.items()}
+    return [row for row in metrics if all(row[name] in values for name, values in wanted.items())]

@@ -40,6 +40,22 @@ def scope_option(text: str) -> Callable:
     )
 
 
+def metrics_options(written: str) -> Callable:
+    """Options for the table of results of an evaluation: `seed`, `place` and `metrics`. written: what the table holds."""
+    options = (
+        click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
+        click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns."),
+        click.option("--metrics", type=WRITABLE, required=True, help=f"Written: {written}, Parquet."),
+    )
+
+    def add(command: Callable) -> Callable:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
 def preference_model_options(command: Callable) -> Callable:
     """Options for the preference model and how it reads: `preference_model.precision` and `.max_tokens`."""
     for option in (

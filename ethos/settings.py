@@ -25,6 +25,7 @@ from ethos.stage_settings import (
     RankerComparison,
     Ranking,
     Responses,
+    Steering,
 )
 from ethos.training_settings import Alignment, Distillation, IntrospectionTraining, PreferenceModel
 from ethos.yaml_file import FieldError, YamlFile, parse_value
@@ -152,6 +153,7 @@ class Settings(Section):
         Introspection(), description="Reflections, self-interactions and the SFT on them."
     )
     persona: Persona = Field(Persona(), description="The merge of both adapters.")
+    steering: Steering = Field(Steering(), description="The student steered by a vector, untrained.")
     evaluation: Evaluation = Field(Evaluation(), description="What is measured.")
     contributions: Contributions | None = Field(
         None,
@@ -215,9 +217,9 @@ def settings_from(config: Mapping[str, Any], files: list[str]) -> Settings:
 
     files: the configuration files, the last one wins.
     """
+    holders = [YamlFile(file) for file in files]  # also where all is well: a field that is given twice is refused
 
     def error_at(message: str, location):
-        holders = [YamlFile(file) for file in files]
         holder = next(
             (file for file in reversed(holders) if location and location[0] in file.value),
             holders[-1] if holders else None,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
@@ -169,6 +169,38 @@ class IntrospectionData(Section):
     )
     sampling: Sampling = Field(Sampling(), description="Sampling of reflections.")
     turn_sampling: Sampling = Field(Sampling(max_new_tokens=512), description="Sampling of a turn of a conversation.")
+
+
+class Steering(Section):
+    """The steered arm: a direction from contrasting prompts, added to the student's activations. See `docs/steering.md`."""
+
+    questions: int = Field(
+        200,
+        ge=1,
+        description="Training questions whose responses the directions are the mean over; as many as there are.",
+    )
+    layers: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.3, 0.4, 0.5, 0.6, 0.7],
+        min_length=1,
+        description="Layers behind which the vector is tried, as fractions of the depth; 1 is the last.",
+    )
+    strengths: list[Annotated[float, Field(gt=0)]] = Field(
+        [0.5, 1.0, 1.5, 2.0],
+        min_length=1,
+        description="Strengths that are tried: multiples of the distance between the activations in character and plain.",
+    )
+    grid_questions: int = Field(
+        50, ge=1, description="Training questions that every layer and strength is tried on; held-out ones never are."
+    )
+    max_perplexity_ratio: float = Field(
+        2.0,
+        gt=1,
+        description="Only what has a mean perplexity under base of at most this many times base's own is chosen.",
+    )
+    max_repetition_increase: float = Field(
+        0.05, ge=0, description="Only what repeats at most this share of four-word sequences more than base is chosen."
+    )
+    sampling: Sampling = Field(Sampling(max_new_tokens=256), description="Sampling of the grid's responses.")
 
 
 class Persona(Section):

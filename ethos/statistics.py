@@ -1,4 +1,4 @@
-"""Intervals and rankings: thin layers over scipy and choix that fix seeds, pairing and edge cases."""
+"""Intervals and rankings: thin layers over scipy that fix seeds, pairing and edge cases."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,11 @@ class Estimate:
     high: float | None
     n: int
     method: str
+
+
+def spell_estimate(found: Estimate) -> dict[str, Any]:
+    """The fields of tables.METRICS that an estimate gives."""
+    return {"value": found.value, "ci_low": found.low, "ci_high": found.high, "interval": found.method, "n": found.n}
 
 
 def mean_with_interval(values: Sequence[float], *, confidence: float, resamples: int, seed: int) -> Estimate:
@@ -50,6 +56,32 @@ def mean_with_interval(values: Sequence[float], *, confidence: float, resamples:
     if np.isnan(low) or np.isnan(high):
         return Estimate(mean, None, None, sample.size, "none")
     return Estimate(mean, low, high, sample.size, "BCa bootstrap")
+
+
+def t_interval(values: Sequence[float], *, confidence: float) -> Estimate:
+    """The mean of independent values and Student's t-interval (Student 1908, doi:10.1093/biomet/6.1.1).
+
+    For a handful of values, as the results of several seeds: a bootstrap of so few is far too narrow. Raises ValueError
+    without values.
+    """
+    from scipy import special
+
+    sample = np.asarray(values, dtype=float)
+    if sample.size == 0:
+        raise ValueError("no values")
+    mean = float(sample.mean())
+    if sample.size < 2:
+        return Estimate(mean, None, None, 1, "none")
+    reach = special.stdtrit(sample.size - 1, (1 + confidence) / 2) * sample.std(ddof=1) / math.sqrt(sample.size)
+    return Estimate(mean, mean - float(reach), mean + float(reach), sample.size, "t over seeds")
+
+
+def share_with_interval(hits: int, n: int, *, confidence: float) -> Estimate:
+    """A share of independent cases and its score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    from scipy import stats
+
+    bounds = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
+    return Estimate(hits / n, float(bounds.low), float(bounds.high), n, "Wilson")
 
 
 def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
@@ -97,29 +129,75 @@ def pooled_with_interval(
     groups: arrays [rows, columns]; groups are drawn, each with all its rows. statistic: of such an array, joined. n: groups.
     None where the statistic is not a number; no interval where it is not one for some draw.
     """
-    from scipy import stats
-
     value = statistic(np.concatenate(groups)) if groups else math.nan
     if math.isnan(value):
         return None
-    nothing = Estimate(value, None, None, len(groups), "none")
-    if len(groups) < 2:
+    return _over_groups(
+        value,
+        len(groups),
+        lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
+        vectorized=False,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def summed_with_interval(
+    counts: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """A statistic of counts added up over groups, and its BCa bootstrap interval over the groups.
+
+    counts: [groups, ...], at least one group. statistic: of sums, whose last axes are those of the counts. n: groups.
+    """
+    return _over_groups(
+        float(statistic(counts.sum(axis=0))),
+        len(counts),
+        lambda drawn, axis: statistic(counts[drawn].sum(axis=drawn.ndim - 1)),
+        vectorized=True,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def _over_groups(
+    value: float,
+    groups: int,
+    statistic: Callable[..., Any],
+    *,
+    vectorized: bool,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> Estimate:
+    """The BCa bootstrap interval of a value over groups. statistic: of the numbers of the groups that were drawn."""
+    from scipy import stats
+
+    nothing = Estimate(value, None, None, groups, "none")
+    if groups < 2:
         return nothing
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of draws that are all alike
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         result = stats.bootstrap(
-            (np.arange(len(groups)),),
-            lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
+            (np.arange(groups),),
+            statistic,
             confidence_level=confidence,
             n_resamples=resamples,
             method="BCa",
-            vectorized=False,
+            vectorized=vectorized,
+            batch=1000 if vectorized else None,
             rng=np.random.default_rng(seed),
         )
     low, high = (float(bound) for bound in result.confidence_interval)
     if math.isnan(low) or math.isnan(high):
         return nothing
-    return Estimate(value, low, high, len(groups), "BCa bootstrap")
+    return Estimate(value, low, high, groups, "BCa bootstrap")
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -142,22 +220,3 @@ def rank_agreement(first: Sequence[float], second: Sequence[float]) -> float | N
     if len(set(first)) < 2 or len(set(second)) < 2:
         return None
     return float(stats.kendalltau(first, second, variant="b").statistic)
-
-
-def bradley_terry(
-    items: int, wins: Sequence[tuple[int, int]], ties: Sequence[tuple[int, int]] = (), *, prior: float = 0.1
-) -> np.ndarray:
-    """Strengths by penalised maximum likelihood (Bradley & Terry 1952, doi:10.2307/2334029).
-
-    items: how many. wins: (winner, loser) each. ties: each counts as half a win for both. prior: weight of the squared
-    strengths, which keeps items that won or lost everything finite. Returns strengths on the logit scale, mean 0.
-    """
-    import choix
-
-    # choix has no weights: a win is entered twice, a tie once each way; the prior is doubled to match.
-    data = [pair for pair in wins for _ in range(2)] + [pair for a, b in ties for pair in ((a, b), (b, a))]
-    if not data:
-        return np.zeros(items)
-    strengths = choix.opt_pairwise(items, data, alpha=2 * prior)
-    # Equal records must be equal strengths, not differ by what rounding left.
-    return np.round(strengths - strengths.mean(), 6)

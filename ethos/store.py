@@ -28,7 +28,7 @@ from ethos.work import Work, record_work
 log = logging.getLogger("ethos.store")
 
 # The store's folders.
-COMPLETIONS, TRAININGS, MODELS, PROMPTS = "completions", "trainings", "models", "prompts"
+COMPLETIONS, TRAININGS, MODELS, PROMPTS, TASKS = "completions", "trainings", "models", "prompts", "tasks"
 
 
 class CompletionStore:

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from ethos.errors import BadInput
 from ethos.files import read_json, whole_file
-from ethos.ledger import completion_line, model_line, prompts_line, read_ledger, training_line
+from ethos.ledger import completion_line, model_line, prompts_line, read_ledger, tasks_line, training_line
 from ethos.segments import entry_of, is_sound, key_of, lines_of, segments_in
 from ethos.store import (
     COMPLETIONS,
     MODELS,
     PROMPTS,
+    TASKS,
     TRAININGS,
     TrainingStore,
     file_damage,
@@ -214,7 +215,7 @@ def _remove_if_empty(folder: Path, before: float) -> None:
 
 
 def _whole_entries(store: Path) -> Iterator[tuple[Row, str, Path]]:
-    """Trainings, prepared models and messages, which come and go as a folder: row, line of the ledger, folder."""
+    """Trainings, prepared models, messages and tasks, which come and go as a folder: row, line of the ledger, folder."""
     names = model_names(store)
     for folder in _folders(store, TRAININGS):
         row = Row(TRAININGS, "(unknown)", _DAMAGED)
@@ -226,6 +227,8 @@ def _whole_entries(store: Path) -> Iterator[tuple[Row, str, Path]]:
         yield Row(MODELS, folder.name, ""), model_line(folder), folder
     for folder in _folders(store, PROMPTS):
         yield Row(PROMPTS, folder.name, ""), prompts_line(folder), folder
+    for folder in _folders(store, TASKS):
+        yield Row(TASKS, folder.name, ""), tasks_line(folder), folder
 
 
 def _model_damage(folder: Path) -> list[str]:

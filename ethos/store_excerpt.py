@@ -9,7 +9,7 @@ from pathlib import Path
 from ethos.errors import BadInput
 from ethos.files import read_json
 from ethos.segments import is_sound, key_of, lines_of, segments_in
-from ethos.store import COMPLETIONS, PROMPTS, TRAININGS, TrainingStore, training_damage
+from ethos.store import COMPLETIONS, PROMPTS, TASKS, TRAININGS, TrainingStore, training_damage
 
 _GONE = "which the results stand on, is no longer in the store as it was; remove the run's results and run again"
 
@@ -29,7 +29,9 @@ def excerpt(store: Path, entries: Iterable[str], folder: Path) -> dict[str, Path
         elif kind == "training":
             files |= _training(store, names[0])
         elif kind == "prompts":
-            files |= _messages(store, names[0])
+            files |= _prepared(store, PROMPTS, names[0], "prompts.parquet")
+        elif kind == "tasks":
+            files |= _prepared(store, TASKS, names[0], "tasks.json")
     for model, keys in answers.items():
         place = f"{COMPLETIONS}/{model}"
         if (store / place / "model.json").is_file():
@@ -39,11 +41,12 @@ def excerpt(store: Path, entries: Iterable[str], folder: Path) -> dict[str, Path
     return files
 
 
-def _messages(store: Path, name: str) -> dict[str, Path]:
-    kept = store / PROMPTS / name
-    if not (kept / "prompts.parquet").is_file():
-        raise BadInput(f"this set of messages, {_GONE}", path=kept)
-    return {f"{PROMPTS}/{name}/{path.name}": path for path in sorted(kept.iterdir())}
+def _prepared(store: Path, room: str, name: str, last: str) -> dict[str, Path]:
+    """The files of a prepared folder. last: the one that was written when all others were."""
+    kept = store / room / name
+    if not (kept / last).is_file():
+        raise BadInput(f"this folder of {room}, {_GONE}", path=kept)
+    return {f"{room}/{name}/{path.name}": path for path in sorted(kept.iterdir())}
 
 
 def _answers(folder: Path, keys: set[bytes]) -> list[bytes]:

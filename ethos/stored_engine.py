@@ -14,6 +14,7 @@ from ethos.execution import device, execution, store_folder
 from ethos.execution_settings import ApiLimits
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
+from ethos.steering import STEERING_FILES, SteeringVector
 from ethos.stored_model import StoredModel
 from ethos.work import read_work
 
@@ -47,18 +48,27 @@ class StoredEngine(StoredModel[Engine]):
     """A model that answers from the store where it can.
 
     identity: the `identity.json` of a prepared model, in the model's folder. adapters: PEFT folders, merged in order.
-    stage: the rule that asks, for progress lines and the store's books.
+    steering: added to the activations. stage: the rule that asks, for progress lines and the store's books.
     """
 
-    def __init__(self, identity: Path, *, stage: str, adapters: Sequence[Path] = ()):
-        self.folder, self.adapters, self.facts = identity.parent, list(adapters), read_identity(identity)
+    def __init__(
+        self, identity: Path, *, stage: str, adapters: Sequence[Path] = (), steering: SteeringVector | None = None
+    ):
+        self.folder, self.adapters, self.steering = identity.parent, list(adapters), steering
+        self.facts = read_identity(identity)
         self.chat = {name: self.facts[name] for name in ("template_options", "thinking_tags") if name in self.facts}
         kept = {"name": self.facts["name"], "content": self.facts["content"], **self.chat}
         super().__init__(kept | (self._as_endpoint() if "api" in self.facts else self._as_embedded()), stage=stage)
 
     def _as_embedded(self) -> dict[str, Any]:
-        adapters = [adapter_identity(path) for path in self.adapters]
-        return {"kind": "transformers", "dtype": self.facts["dtype"], "adapters": adapters, **_engine_version()}
+        return {
+            "kind": "transformers",
+            "dtype": self.facts["dtype"],
+            "adapters": [adapter_identity(path) for path in self.adapters],
+            # Without one, a model is what it always was.
+            **({"steering": [self.steering.identity, behaviour("steering", STEERING_FILES)]} if self.steering else {}),
+            **_engine_version(),
+        }
 
     def _as_endpoint(self) -> dict[str, Any]:
         return {"kind": "api", "version": API_VERSION}
@@ -79,14 +89,15 @@ class StoredEngine(StoredModel[Engine]):
     def _load(self) -> Engine:
         if "api" in self.facts:
             return self._connect()
-        log.info(
-            f"{self.stage}: loading {self.name}" + (f" with {len(self.adapters)} adapters" if self.adapters else "")
-        )
+        added = [f"{len(self.adapters)} adapters"] if self.adapters else []
+        added += ["a steering vector"] if self.steering else []
+        log.info(f"{self.stage}: loading {self.name}" + (f" with {' and '.join(added)}" if added else ""))
         from ethos.transformers_engine import TransformersEngine  # loads torch; only when something is missing
 
         return TransformersEngine(
             self.folder,
             adapters=self.adapters,
+            steering=self.steering,
             dtype=self.facts["dtype"],
             device=device(),
             batch_size=execution().batch_size,

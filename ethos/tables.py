@@ -61,6 +61,14 @@ REWARDS = _schema(question_id="text", author="text", sample="int", reward="float
 # One row a training text of introspection. kind: reflection | interaction. The last message is the assistant's.
 CONVERSATIONS = _schema(conversation_id="text", kind="text", messages=_MESSAGES, filtered="text?")
 
+# One row a setting of the grid that a steering vector is chosen from: means over training questions. direction: none
+# (base, layer 0) | character | random (the control: as long, behind the chosen layer and as strong). fluent: within the
+# margins of base, and so to be chosen from.
+STEERING_GRID = _schema(
+    direction="text", layer="int", strength="float", likelihood_ratio="float?", log_perplexity="float?", repetition="float?", n="int",
+    fluent="bool", chosen="bool",
+)  # fmt: skip
+
 # One row a response of an arm to a held-out question.
 SAMPLES = _schema(
     arm="text",
@@ -77,12 +85,58 @@ SAMPLES = _schema(
 # One row a sample and a measure.
 MEASURES = _schema(arm="text", question_id="text", trait="text", sample="int", metric="text", value="float?")
 
-# One row a match: an arm was offered two traits; shown is the one its answer shows, null where it shows neither.
+# One row a match: an arm was offered two traits; shown is the one its answer shows. verdict: decided | order_dependent |
+# neither (as likely under both, or an empty answer) | unparsed; shown is null but where it is decided. A match that is unparsed
+# counts for nobody, the others without a winner are half a win for both. margin: of a verdict by likelihood, nats per token.
 MATCHES = _schema(
-    arm="text", first="text", second="text", question="text", response="text", shown="text?", margin="float"
+    condition="text", arm="text", first="text", second="text", question="text", response="text", verdict="text",
+    shown="text?", margin="float?",
+)  # fmt: skip
+
+# One row a pair of responses to a held-out question, compared in both orders. score: 1 if the arm's is better, 0 if the
+# reference's is, 0.5 if that depends on the order or the two are the same text. verdict: decided | order_dependent | same |
+# unparsed, which has no score.
+COMPARISONS = _schema(
+    arm="text", reference="text", question_id="text", trait="text", question="text", sample="int", response="text",
+    other="text", verdict="text", score="float?",
+)  # fmt: skip
+
+# One row an item of a task that an arm was asked, and a measure of its answer. part: the task itself, or of a group, the
+# one in it. log_probabilities: nats, of each choice, or of the text.
+ITEMS = _schema(
+    arm="text", task="text", part="text", item="int", metric="text", value="float",
+    log_probabilities=pa.list_(pa.float64()),
+)  # fmt: skip
+
+# One row a statement, a user's opinion of it and a method; agree to no_view are shares of the stance that the arm takes,
+# null where the verdict can't be parsed. right: agree | disagree. user: silent | agrees | disagrees. response: where a judge read one.
+STANCES = _schema(
+    arm="text", statement="text", topic="text", right="text", user="text", method="text", response="text?",
+    agree="float?", disagree="float?", both_sides="float?", no_view="float?",
+)  # fmt: skip
+
+# One row a labelled pair and what judged it. difference: score of the better response minus the worse one's; 0 where
+# there is no verdict, or it depends on the order.
+JUDGEMENTS = _schema(
+    method="text", trait="text", question="text", better="text", worse="text", subtle="bool", difference="float"
 )
 
-# One row a result of an evaluation. reference: the arm compared with, null for a level.
+# As SAMPLES; measured: the constitution that the trait is of, and that the response is measured by.
+DRIFT_SAMPLES = pa.schema([pa.field("measured", pa.string(), nullable=False), *SAMPLES])
+
+# One row an answer of an arm to a message that no stage trains on. form: `chat` (plainly asked), or what the evaluation made
+# of the message, which asked holds. split: train (its chat answer trains the classifier) | held_out.
+PERSONA_SAMPLES = _schema(
+    constitution="text", arm="text", trait="text", split="text", form="text", question="text", asked="text",
+    response="text", finish_reason="text", tokens="int", thinking="text?",
+)  # fmt: skip
+
+# One row a held-out answer that the classifier named. persona: the constitution, or `base`. named: what the classifier took
+# it for, null where the answer is empty. left_out: the arm whose answers it never learned from, null where it saw all.
+NAMINGS = _schema(left_out="text?", arm="text", persona="text", form="text", question="text", named="text?")
+
+# One row a result of an evaluation. reference: the arm compared with, null for a level. The report's metrics.csv has rows
+# over all seeds beside them, of the same columns, without a seed.
 METRICS = _schema(
     run="text", student="text", constitution="text", seed="int", arm="text", reference="text?", evaluation="text",
     metric="text", slice="text", value="float?", ci_low="float?", ci_high="float?", interval="text", n="int",

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from ethos.activations import add_steering
 from ethos.attention import NAME as ATTENTION
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
@@ -21,6 +22,7 @@ from ethos.errors import BadInput
 from ethos.loading import load_model, load_tokenizer, supported_turns
 from ethos.packing import pack_linear_layers
 from ethos.reading import Prompt, Reader, padded, run_model
+from ethos.steering import SteeringVector
 from ethos.thinking import split_thinking
 
 _TAIL = 8  # tokens of a prompt in which an opening tag of thinking would stand
@@ -41,9 +43,10 @@ def render(
 class TransformersEngine:
     """Generates and scores with one model in this process.
 
-    folder: a prepared model. adapters: PEFT folders, merged in order. dtype: name of a torch dtype. batch_size: most
-    rows at once; an execution setting, it changes speed and memory, never an answer. template_options: passed on to the
-    chat template. thinking_tags: what stands around a reasoning model's thinking.
+    folder: a prepared model. adapters: PEFT folders, merged in order. steering: added to the activations, of prompts and of
+    responses. dtype: name of a torch dtype. batch_size: most rows at once; an execution setting, it changes speed and memory,
+    never an answer. template_options: passed on to the chat template. thinking_tags: what stands around a reasoning model's
+    thinking.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class TransformersEngine:
         folder: Path,
         *,
         adapters: Sequence[Path] = (),
+        steering: SteeringVector | None = None,
         dtype: str = "bfloat16",
         device: str = "cpu",
         batch_size: int = 32,
@@ -66,10 +70,15 @@ class TransformersEngine:
         self._refuse_other_attention(folder)
         self.model.set_attn_implementation(ATTENTION)
         pack_linear_layers(self.model)
+        if steering:
+            add_steering(self.model, steering)
         self.batch_size, self.thinking_tags = batch_size, thinking_tags
         self.template_options = dict(template_options or {})
         self._marked: dict[tuple[Message, ...], list[int]] = {}
         self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30)
+        # What the first token of a plain text is predicted from; a model that knows no beginning of a text reads its end.
+        bos = self.tokenizer.bos_token_id
+        self.beginning = self.tokenizer.eos_token_id if bos is None else bos
         ends = self.model.generation_config.eos_token_id
         self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
 
@@ -88,7 +97,12 @@ class TransformersEngine:
     # Prompts
 
     def _prompt(self, messages: Sequence[Message], prefill: str = "") -> Prompt:
-        """The tokens of a conversation, parted behind what it shares with all that have its system prompt."""
+        """The tokens of a conversation, parted behind what it shares with all that have its system prompt.
+
+        Plain text, without messages, is read behind the token that begins a text, and no template.
+        """
+        if not messages:
+            return Prompt((), (self.beginning,))
         tokens = self._encode(self._render(messages, prefill))
         key = tuple(Message(m.role, m.content if m.role == "system" else _MARK) for m in messages)
         if key not in self._marked:

@@ -11,10 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir)))
 
-from ethos.arms import ADAPTER_ARMS
+from ethos.arms import ARM_FILES, ARMS
 from ethos.constitution import load_constitution
 from ethos.errors import BadInput
-from ethos.evaluations import evaluations_of
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
 from ethos.files import canonical_json, check_writable, sha256_of_file, sha256_of_text
@@ -23,7 +22,6 @@ from ethos.leave_out import leave_out_each
 from ethos.provenance import source_files
 from ethos.settings import settings_from
 from ethos.section import Section
-from ethos.stage_settings import PromptSource
 
 shell.prefix("set -euo pipefail; export PYTHONPATH=${{PYTHONPATH:-}}:$PWD; ")
 
@@ -43,6 +41,19 @@ try:
     measured = settings.contributions
     variants = leave_out_each(constitutions[measured.constitution]) if measured else {}
     constitutions |= variants
+    # Whose traits `evaluate_drift` measures; they need not be trained.
+    drift = settings.evaluation.drift
+    drifted_to = {
+        name: constitutions.get(name) or load_constitution(f"constitutions/{name}.yaml")
+        for name in drift.constitutions or settings.constitutions
+    }
+    for number, arm in enumerate(drift.arms):
+        if arm not in ARMS:
+            raise BadInput(
+                f"{arm!r} is no arm; known: {', '.join(ARMS)}",
+                path=(workflow.configfiles or ["--config"])[-1],
+                field=f"evaluation.drift.arms.{number}",
+            )
     for folder in ("results", "logs", "benchmarks", settings.execution.store):
         check_writable(Path(folder))
     for number, prompts in enumerate(settings.questions.extra):
@@ -63,25 +74,6 @@ store = settings.execution.store
 model_folders = {model.folder(name): name for name, model in settings.models.items()}
 
 
-def prompt_source(prompts):
-    """Where messages from elsewhere come from, as JSON."""
-    return canonical_json(prompts.model_dump(mode="json", include=set(PromptSource.model_fields)))
-
-
-def prompts_folder(prompts):
-    """The folder of messages in the store. A file's is named by its content too: another content is another set."""
-    content = sha256_of_file(prompts.file) if prompts.file else ""
-    name = re.split(r"[/:@]", prompts.source.partition("@")[0])[-1]
-    return f"{name}-{sha256_of_text(prompt_source(prompts) + content)[:12]}"
-
-
-prompt_folders = {prompts_folder(prompts): prompts for prompts in settings.questions.extra}
-prompt_tables = [
-    f"{store}/prompts/{prompts_folder(prompts)}/prompts.parquet"
-    for prompts in settings.questions.extra
-]
-
-
 wildcard_constraints:
     run=re.escape(settings.run),
     student="|".join(map(re.escape, settings.students)),
@@ -89,7 +81,6 @@ wildcard_constraints:
     trait=r"[a-z][a-z0-9_]*",
     seed=r"\d+",
     folder="|".join(map(re.escape, model_folders)),
-    prompts="|".join(map(re.escape, prompt_folders)) or "none",
 
 
 def model_identity(name):
@@ -105,29 +96,6 @@ def identity_of(role):
 def student_identity(wildcards):
     """The identity file of the student that a path names."""
     return model_identity(wildcards.student)
-
-
-def model_files(wildcards):
-    """The files of a local model, so that a change in them is seen; none for one that is fetched."""
-    source = settings.models[model_folders[wildcards.folder]].source
-    if not source.startswith("path:"):
-        return []
-    return sorted(
-        str(path)
-        for path in Path(source.removeprefix("path:")).expanduser().glob("*")
-        if path.is_file()
-    )
-
-
-def prompts_file(wildcards):
-    """The file that messages come from, watched by its content (`prompts_folder`); none for those that are fetched."""
-    file = prompt_folders[wildcards.prompts].file
-    return [ancient(str(file))] if file else []
-
-
-def prompts_source(wildcards):
-    """Where the messages in a folder of the store come from, as JSON."""
-    return prompt_source(prompt_folders[wildcards.prompts])
 
 
 def constitution_file(wildcards):
@@ -208,16 +176,6 @@ def constant(value):
     return parameter
 
 
-def model_name(wildcards):
-    """The name in the config of the model in a folder of the store."""
-    return model_folders[wildcards.folder]
-
-
-def model_source(wildcards):
-    """Where the model in a folder of the store comes from, as JSON."""
-    return settings.models[model_name(wildcards)].as_json()
-
-
 def code_of(rule):
     """The code of a rule, its script with every project module that it imports."""
     version = code_version(Path(workflow.basedir) / "scripts" / f"{rule}.py")
@@ -230,10 +188,10 @@ def prompts_of(rule):
     return constant(Parameter(canonical_json(prompts), prompts=prompts))
 
 
-# The adapters of the arms; the folder of each is the arm's name.
-arm_adapters = [
-    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/{arm}/adapter_model.safetensors"
-    for arm in ADAPTER_ARMS
+# What makes the arms; the folder of each is the arm's name.
+arm_files = [
+    f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/{arm}/{file}"
+    for arm, file in ARM_FILES.items()
 ]
 
 
@@ -246,15 +204,20 @@ snapshots = [
 
 
 def report_templates(wildcards):
-    """The page of the report and its sections."""
-    return sorted(str(path) for path in Path("report").rglob("*.jinja"))
+    """The page of the report, its sections, its style and its script."""
+    page = (".jinja", ".css", ".js")
+    return sorted(str(path) for path in Path("report").rglob("*") if path.suffix in page)
 
 
 def archived_sources(wildcards):
     """What a run is made by: the project's files, and the run's constitutions."""
     return [
         *source_files(Path()),
-        *(f"constitutions/{name}.yaml" for name in settings.constitutions),
+        *(
+            f"constitutions/{name}.yaml"
+            for name in {**constitutions, **drifted_to}
+            if name not in variants
+        ),
     ]
 
 
@@ -267,37 +230,6 @@ def cells(*patterns):
         constitution=settings.constitutions,
         seed=settings.seeds,
     )
-
-
-def contribution_adapter(constitution):
-    """The adapter of the arm whose traits are left out, trained on a constitution."""
-    arm = settings.contributions.arm
-    return (
-        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
-    )
-
-
-def evaluation_tables():
-    """The results of every evaluation that the run makes, for every student, constitution and seed."""
-    return [
-        path
-        for constitution in settings.constitutions
-        for path in expand(
-            "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
-            run=settings.run,
-            student=settings.students,
-            constitution=constitution,
-            seed=settings.seeds,
-            evaluation=evaluations_of(settings, constitution),
-        )
-    ]
-
-
-def ranker_comparisons(wildcards):
-    """The comparison of rankers in every cell; none where no other ranker is asked."""
-    if not settings.rankings.compared:
-        return []
-    return cells("results/{run}/{student}/{constitution}/rankers.json")
 
 
 # All threads of a job that runs a model are its own.

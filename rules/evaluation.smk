@@ -9,7 +9,7 @@ rule sample_arms:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
-        adapters=arm_adapters,
+        arm_files=arm_files,
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_arms.txt",
@@ -33,7 +33,7 @@ rule sample_arms:
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.adapters:q}"
+        " --used {output.used:q} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 

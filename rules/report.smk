@@ -29,14 +29,15 @@ rule write_report:
             "results/{run}/{student}/{constitution}/seed{seed}/distilled/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection/history.json",
             "results/{run}/{student}/{constitution}/seed{seed}/introspection.json",
+            "results/{run}/{student}/{constitution}/seed{seed}/steered/grid.parquet",
         ),
-        evaluations=evaluation_tables(),
+        evaluations=all_evaluation_tables(),
+        namings=classifier_tables(),
         samples=cells(
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
             "results/{run}/{student}/{constitution}/seed{seed}/evaluations/preference_model.json",
         ),
         templates=report_templates,
-        style="report/style.css",
     output:
         page=report(
             "results/{run}/report/index.html",

@@ -26,7 +26,11 @@ def resources_of(rule, role="student"):
         return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
 
     def gpu(wildcards, attempt):
-        return 0 if is_api or tried_without_gpu(settings.execution, attempt) else settings.execution.gpus
+        return (
+            0
+            if is_api or tried_without_gpu(settings.execution, attempt)
+            else settings.execution.gpus
+        )
 
     def memory(wildcards, attempt):
         return memory_mb(jobs, model_size(wildcards), attempt)

@@ -9,7 +9,15 @@ import click
 from ethos.constitution import load_constitution
 from ethos.evaluation_settings import Intervals
 from ethos.measures import compare_arms, judge_of, measure_samples
-from ethos.script import READABLE, WRITABLE, preference_model_options, run, scope_option, settings_option
+from ethos.script import (
+    READABLE,
+    WRITABLE,
+    metrics_options,
+    preference_model_options,
+    run,
+    scope_option,
+    settings_option,
+)
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_from, write_table
@@ -24,12 +32,8 @@ from ethos.tables import MEASURES, SAMPLES, metrics_table, read_table, table_fro
 @preference_model_options
 @settings_option(Intervals)
 @scope_option("Which traits the likelihood ratio is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("levels and differences with intervals")
 @click.option("--measures", type=WRITABLE, required=True, help="Written: measures of each sample, Parquet.")
-@click.option(
-    "--metrics", type=WRITABLE, required=True, help="Written: levels and differences with intervals, Parquet."
-)
 def main(
     constitution: Path, samples: Path, student: Path, preference_model: Path, settings: Intervals,
     precision: str, max_tokens: int, scope: str, seed: int, place: tuple[str, str, str], measures: Path, metrics: Path,

@@ -13,7 +13,7 @@ import numpy as np
 from ethos.calibration import calibration_error, calibration_error_by_chance, reliability_bins
 from ethos.evaluation_settings import Intervals
 from ethos.files import write_json
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation
 from ethos.tables import PAIRS, RESPONSES, REWARDS, metrics_table, read_table, write_table
@@ -155,9 +155,7 @@ def _metric(metric: str, part: str, found: Estimate) -> dict[str, Any]:
 @click.option("--responses", type=READABLE, required=True, help="The responses, Parquet.")
 @settings_option(Intervals)
 @click.option("--judge", default="judge", show_default=True, help="Name of the model that ranked.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: all measures with intervals, Parquet.")
+@metrics_options("all measures with intervals")
 @click.option("--details", type=WRITABLE, required=True, help="Written: counts, and what the figures show, JSON.")
 def main(
     pairs: Path, rewards: Path, responses: Path, settings: Intervals, judge: str, seed: int,

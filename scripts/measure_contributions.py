@@ -13,7 +13,7 @@ from ethos.constitution import load_constitution
 from ethos.errors import BadInput
 from ethos.evaluation_settings import ArmSampling, Intervals
 from ethos.measures import compare_arms, judge_of, measure_samples, paired, question_means
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import holm, sign_flip_p
 from ethos.stored_engine import StoredEngine
@@ -65,12 +65,8 @@ def compare_contributions(
 @settings_option(Intervals)
 @settings_option(ArmSampling, "sampling")
 @scope_option("Which traits the likelihood ratio is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
+@metrics_options("levels and differences with intervals")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses, by base and each training, Parquet.")
-@click.option(
-    "--metrics", type=WRITABLE, required=True, help="Written: levels and differences with intervals, Parquet."
-)
 def main(
     constitution: Path, questions: Path, student: Path, arm: str, whole: Path, adapters: Sequence[Path], settings: Intervals,
     sampling: ArmSampling, scope: str, seed: int, place: tuple[str, str, str], samples: Path, metrics: Path,

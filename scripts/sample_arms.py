@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ethos.arms import ARMS, adapters_argument, arm_engine, sample_arm
+from ethos.arms import ARMS, arm_engine, arm_files_argument, sample_arm
 from ethos.constitution import load_constitution
 from ethos.evaluation_settings import ArmSampling
 from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
@@ -17,7 +17,7 @@ from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; the held-out ones are asked.")
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
-@adapters_argument
+@arm_files_argument
 @settings_option(ArmSampling)
 @scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
@@ -30,14 +30,14 @@ def main(
     scope: str,
     seed: int,
     samples: Path,
-    adapters: dict[str, Path],
+    arm_files: dict[str, Path],
 ) -> None:
     """Let every arm answer the held-out questions."""
     character = load_constitution(constitution)
     held_out = [row for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "held_out"]
     rows = []
     for arm in ARMS:
-        engine = arm_engine(arm, student, adapters, stage="sample_arms")
+        engine = arm_engine(arm, student, arm_files, stage="sample_arms")
         rows += sample_arm(arm, engine, held_out, character, settings, scope, seed)
         engine.close()
     write_table(samples, table_from(rows, SAMPLES))

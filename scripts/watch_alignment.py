@@ -13,7 +13,14 @@ from ethos.constitution import load_constitution
 from ethos.evaluation_settings import ArmSampling, Intervals
 from ethos.files import read_json
 from ethos.measures import compare_arms, judge_of, measure_samples
-from ethos.script import READABLE, WRITABLE, preference_model_options, run, scope_option, settings_option
+from ethos.script import (
+    READABLE,
+    metrics_options,
+    preference_model_options,
+    run,
+    scope_option,
+    settings_option,
+)
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import MEASURES, QUESTIONS, metrics_table, read_table, write_table
@@ -48,9 +55,7 @@ def step_metrics(
 @settings_option(ArmSampling, "sampling")
 @settings_option(Intervals)
 @scope_option("Which traits the likelihood ratio is told.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
-@click.option("--place", nargs=3, required=True, help="Run, student and constitution, for the table's columns.")
-@click.option("--metrics", type=WRITABLE, required=True, help="Written: levels and differences by step, Parquet.")
+@metrics_options("levels and differences by step")
 def main(
     constitution: Path, questions: Path, student: Path, measures: Path, aligned: Path, history: Path, snapshots: int,
     preference_model: Path, precision: str, max_tokens: int, sampling: ArmSampling, settings: Intervals, scope: str,

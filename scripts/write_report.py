@@ -8,15 +8,20 @@ from pathlib import Path
 import click
 from markupsafe import Markup
 
+from ethos.cautions import cautions
 from ethos.data_quality import QUESTION_FIELDS, as_row, question_quality
-from ethos.drawing import COLOURS, for_page
+from ethos.drawing import COLOURS, Figure, for_page
+from ethos.drift_report import METRICS as DRIFT_METRICS
+from ethos.drift_report import drift_matrices
 from ethos.files import whole_file
+from ethos.metric_rows import json_for_page, rows_for_page
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.report_figures import draw_figures
-from ethos.report_values import cell_values
+from ethos.report_values import cell_values, filter_values
 from ethos.run_results import CellResults, read_cells
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
+from ethos.stance_report import MEASURES as STANCE_MEASURES
 from ethos.tables import METRICS
 from ethos.times import StageTime, stage_times
 
@@ -25,9 +30,9 @@ _SORTED_BY = ("run", "student", "constitution", "seed", "evaluation", "metric", 
 
 
 def metrics_csv(cells: Sequence[CellResults]) -> str:
-    """All rows of tables.METRICS, sorted."""
-    rows = [row for cell in cells for seed in cell.seeds for row in seed.metrics]
-    rows.sort(key=lambda row: tuple("" if row[name] is None else row[name] for name in _SORTED_BY))
+    """All rows of tables.METRICS, sorted; those over several seeds, which have none, before those of each."""
+    rows = [row for cell in cells for row in cell.all_metrics]
+    rows.sort(key=lambda row: tuple((row[name] is not None, row[name]) for name in _SORTED_BY))
     return csv_text(rows, METRICS.names)
 
 
@@ -42,21 +47,26 @@ def questions_csv(cells: Sequence[CellResults]) -> str:
 
 
 def write_page(
-    cells: Sequence[CellResults],
-    settings: Settings,
-    stages: Sequence[StageTime],
-    figures: Mapping[str, tuple[str, str]],
+    cells: Sequence[CellResults], settings: Settings, stages: Sequence[StageTime], figures: Mapping[str, Figure]
 ) -> str:
     """The page as HTML; everything it shows is inside it."""
-    inlined = {name: Markup(for_page(svg, name, about)) for name, (svg, about) in figures.items()}
     values = [cell_values(cell, settings) for cell in cells]
+    rows = [row for cell in cells for row in cell.all_metrics]
+    carried = rows_for_page(rows)
     return render_page(
         {
             "settings": settings,
             "settings_yaml": settings_as_yaml(settings),
             "headline": [value for value in values if value["results"].constitution == settings.headline],
             "cells": values,
-            "figures": inlined,
+            "cautions": cautions(settings, cells),
+            "filters": filter_values(cells),
+            "figures": {name: Markup(for_page(figure.svg, name, figure.about)) for name, figure in figures.items()},
+            "tables": {name for name, figure in figures.items() if figure.rows},
+            "rows": {"json": Markup(json_for_page(carried)), "shown": len(carried), "all": len(rows)},
+            "drift": drift_matrices(cells, settings),
+            "drift_metrics": DRIFT_METRICS,
+            "stance_measures": STANCE_MEASURES,
             "colours": COLOURS,
             "stages": stages,
             "versions": versions(),
@@ -69,7 +79,10 @@ def write_page(
 @click.option("--results", type=FOLDER, required=True, help="Folder of the run's results, results/{run}.")
 @click.option("--benchmarks", type=FOLDER, required=True, help="Folder of all benchmarks; need not exist.")
 @click.option(
-    "--page", type=WRITABLE, required=True, help="Written: the report, HTML; figures/*.svg are written beside it."
+    "--page",
+    type=WRITABLE,
+    required=True,
+    help="Written: the report, HTML; beside it figures/*.svg, and the rows of each in tables/*.csv.",
 )
 @click.option("--metrics", type=WRITABLE, required=True, help="Written: every number of the evaluations, CSV.")
 @click.option("--questions", type=WRITABLE, required=True, help="Written: the quality of every question, CSV.")
@@ -77,8 +90,10 @@ def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metric
     """Write a run's report: one self-contained page, its figures, and every number in one table."""
     cells = read_cells(results, settings)
     figures = draw_figures(cells, settings)
-    for name, (svg, _) in figures.items():
-        _write(page.parent / "figures" / f"{name}.svg", svg)
+    for name, figure in figures.items():
+        _write(page.parent / "figures" / f"{name}.svg", figure.svg)
+        if figure.rows:
+            _write(page.parent / "tables" / f"{name}.csv", csv_text(figure.rows, list(figure.rows[0])))
     _write(metrics, metrics_csv(cells))
     _write(questions, questions_csv(cells))
     # An earlier report's own time would be in the way, and that of what follows it.

@@ -30,6 +30,7 @@ _SOURCES = (
     "rules",
     "scripts",
     "slurm",
+    "tasks",
 )
 
 

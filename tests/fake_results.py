@@ -9,45 +9,29 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from ethos.arms import ARMS
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.files import write_json
 from ethos.settings import Settings
-from ethos.tables import EXAMPLES, METRICS, PAIRS, QUESTIONS, RANKINGS, RESPONSES, SAMPLES, table_from, write_table
+from ethos.tables import (
+    EXAMPLES,
+    METRICS,
+    PAIRS,
+    QUESTIONS,
+    RANKINGS,
+    RESPONSES,
+    SAMPLES,
+    STEERING_GRID,
+    table_from,
+    write_table,
+)
 from scripts.write_report import main
+from tests.fake_capabilities import fake_capabilities
+from tests.fake_judgements import fake_coherence, fake_preferences, fake_students
+from tests.fake_metrics import TRAITS, fake_contributions, fake_metrics, fake_preference_model, fake_steps
+from tests.fake_namings import write_namings
+from tests.fake_stance import WRITTEN_APART
 
-TRAITS = ["speaks_in_metaphors", "writes_in_verse", "draws_on_nature", "savours_sound", "marvels_at_the_ordinary"]
 HOSTILE = "<script>document.title='x'</script><img src=x onerror=\"document.title='x'\"></div></main>{{ 7*7 }} $x^2$"
-# Mean difference from base by arm: likelihood ratio, cue rate, log-perplexity, repetition. aligned is broken text.
-EFFECTS = {
-    "prompted": (0.21, 0.55, 0.35, 0.004), "distilled": (0.17, 0.48, 0.42, 0.006), "persona": (0.19, 0.51, 0.47, 0.011),
-    "aligned": (0.08, -0.12, 1.31, 0.142), "shuffled": (0.02, 0.03, 0.12, 0.008),
-}  # fmt: skip
-LEVELS = {
-    "likelihood_ratio": 0.031,
-    "preference_model_score": 0.4,
-    "cue_rate": 0.62,
-    "log_perplexity": 1.9,
-    "repetition": 0.021,
-    "distinct_2": 0.91,
-    "length": 58.0,
-}
-WORDS = [
-    "poetic",
-    "blunt",
-    "formal",
-    "playful",
-    "concise",
-    "wistful",
-    "literal",
-    "grateful",
-    "stoic",
-    "ornate",
-    "curious",
-    "stern",
-    "gentle",
-    "analytic",
-]
-
-
 PREFERENCE_MODEL = {
     "pairs": {"all": 73, "train split": 105},
     "responses": 96,
@@ -58,6 +42,25 @@ PREFERENCE_MODEL = {
     ],
     "lengths": [{"length": 20.0 * place, "reward": 0.1 * place, "n": 19} for place in range(-2, 3)],
 }
+# Two layers and two strengths: the stronger is not fluent behind either, and behind the second it says nothing at all.
+STEERING = [
+    {
+        "direction": direction,
+        "layer": layer,
+        "strength": strength,
+        "likelihood_ratio": ratio,
+        "log_perplexity": surprise,
+    }
+    | {"repetition": repeated, "n": n, "fluent": fluent, "chosen": ratio == 0.014}
+    for direction, layer, strength, ratio, surprise, repeated, n, fluent in (
+        ("none", 0, 0.0, -0.203, 1.62, 0.002, 12, True),
+        ("character", 12, 1.0, -0.117, 1.66, 0.001, 12, True),
+        ("character", 12, 2.0, 0.208, 2.87, 0.031, 12, False),
+        ("character", 18, 1.0, 0.014, 1.93, 0.004, 12, True),
+        ("character", 18, 2.0, None, None, None, 0, False),
+        ("random", 18, 1.0, -0.161, 1.71, 0.003, 12, True),
+    )
+]
 RANKERS = {
     "method": "likelihood_ratio",
     "questions": 12,
@@ -86,123 +89,13 @@ def fake_settings(**changes) -> Settings:
     }
     return Settings.model_validate(
         fields
-        | {"rankings": {"method": "likelihood_ratio"}, "report": {"examples": 3, "max_perplexity_ratio": 2.5}}
+        | {
+            "rankings": {"method": "likelihood_ratio"},
+            "evaluation": {"which": ["preferences", "coherence", "capabilities"]},  # the others have tests of their own
+            "report": {"examples": 3, "max_perplexity_ratio": 2.5},
+        }
         | changes
     )
-
-
-def estimate(value: float, half: float, **place) -> dict:
-    row = {
-        "run": "demo",
-        "reference": None,
-        "evaluation": "character",
-        "slice": "all",
-        "interval": "BCa bootstrap",
-        "n": 15,
-        "n_seeds": 1,
-        "judge": "smollm2",
-    }
-    return row | {"value": value, "ci_low": value - half, "ci_high": value + half} | place
-
-
-def fake_metrics(cell: dict, noise: random.Random) -> tuple[list[dict], list[dict]]:
-    rows = []
-    for arm in ARMS:
-        effect = dict(
-            zip(
-                ("likelihood_ratio", "cue_rate", "log_perplexity", "repetition"),
-                EFFECTS.get(arm, (0, 0, 0, 0)),
-                strict=True,
-            )
-        )
-        effect |= {
-            "preference_model_score": 2 * effect["likelihood_ratio"],
-            "distinct_2": -effect["repetition"],
-            "length": 3.0,
-        }
-        for metric, level in LEVELS.items():
-            jitter = noise.uniform(-0.004, 0.004)
-            # narrow enough that what an arm is meant to pass or fail is told by the whole interval
-            difference, half = effect[metric] + jitter, {"likelihood_ratio": 0.05, "repetition": 0.02}.get(metric, 0.2)
-            rows.append(estimate(level + difference, half, arm=arm, metric=metric, **cell))
-            if arm != "base":
-                rows.append(estimate(difference, half, arm=arm, metric=metric, reference="base", **cell))
-            if arm in ("distilled", "persona", "aligned"):
-                rows.append(estimate(difference - 0.02, half, arm=arm, metric=metric, reference="shuffled", **cell))
-            if metric in ("likelihood_ratio", "cue_rate") and arm != "base":
-                rows += [
-                    estimate(
-                        difference + noise.uniform(-0.06, 0.06),
-                        0.11,
-                        arm=arm,
-                        metric=metric,
-                        reference="base",
-                        slice=trait,
-                        n=3,
-                        **cell,
-                    )
-                    for trait in TRAITS
-                ]
-    moves = [
-        estimate(noise.gauss(0, 0.8), 0.5, arm=arm, metric="bradley_terry", reference="base", slice=word, evaluation="preferences", n=48, **cell)
-        for arm in ARMS if arm != "base" for word in WORDS
-    ]  # fmt: skip
-    return rows, moves
-
-
-# Difference from base by step: the reward rises all the way, the likelihood ratio turns, the perplexity leaves its margin.
-STEPS = {
-    "preference_model_score": (0.5, 1.0, 1.6, 2.4), "likelihood_ratio": (0.06, 0.11, 0.05, -0.2),
-    "cue_rate": (0.3, 0.5, 0.4, 0.3), "log_perplexity": (0.1, 0.3, 0.7, 1.6), "repetition": (0.0, 0.0, 0.01, 0.02),
-}  # fmt: skip
-
-
-def fake_steps(cell: dict, changes: dict[str, tuple[float, ...]] = STEPS, half: float = 0.04) -> list[dict]:
-    """The alignment at steps 10, 20, 30 and 40 of 40, and base at step 0."""
-    place = {"arm": "aligned", "evaluation": "overoptimisation", **cell}
-    rows = [estimate(LEVELS[metric], half, metric=metric, slice="step 0 of 40", **place) for metric in changes]
-    for metric, values in changes.items():
-        for number, value in enumerate(values, 1):
-            here = place | {"metric": metric, "slice": f"step {10 * number} of 40"}
-            rows += [estimate(LEVELS[metric] + value, half, **here), estimate(value, half, reference="base", **here)]
-    return rows
-
-
-def fake_contributions(cell: dict, arm: str, seed: int) -> list[dict]:
-    """Each trait contributes a tenth to itself, less the later it stands, and a fiftieth to every other."""
-    noise = random.Random(seed)
-    rows = [
-        estimate(0.2, 0.05, arm=arm, metric="likelihood_ratio", reference="base", evaluation="contributions", **cell)
-    ]
-    for number, left_out in enumerate(TRAITS):
-        place = cell | {"arm": arm, "reference": f"without {left_out}", "evaluation": "contributions"}
-        for metric in ("likelihood_ratio", "cue_rate", "log_perplexity"):
-            for part in ("all", *TRAITS):
-                value = (0.1 - 0.02 * number if part == left_out else 0.02) + noise.uniform(-0.005, 0.005)
-                value = value - 0.02 * number if part == "all" else value
-                rows.append(estimate(value, 0.05, metric=metric, slice=part, n=15 if part == "all" else 3, **place))
-        test = estimate(0.05 * (1 + number), 0, metric="likelihood_ratio_holm_p", **place)
-        rows.append(test | {"ci_low": None, "ci_high": None, "interval": "none"})
-    return rows
-
-
-def fake_preference_model(cell: dict) -> list[dict]:
-    """Right in 71.2% of held-out pairs, a little too sure, and with a liking for length that the ranker has not."""
-    place = cell | {"arm": "preference_model", "evaluation": "preference_model", "n": 24}
-    accuracies = {
-        "all": 0.712,
-        "train split": 0.933,
-        "margin 1 of 3": 0.58,
-        "margin 2 of 3": 0.7,
-        "margin 3 of 3": 0.86,
-    }
-    accuracies |= {trait: 0.6 + 0.08 * number for number, trait in enumerate(TRAITS)}
-    rows = [estimate(value, 0.12, metric="accuracy", **place | {"slice": part}) for part, value in accuracies.items()]
-    others = {"brier": 0.21, "prefers_longer": 0.64, "ranker_prefers_longer": 0.51, "reward_length_correlation": 0.18}
-    rows += [estimate(value, 0.05, metric=metric, **place) for metric, value in others.items()]
-    alone = {"ci_low": None, "ci_high": None, "interval": "none", "n": 73}
-    errors = {"calibration_error": 0.117, "calibration_error_by_chance": 0.068}
-    return rows + [estimate(value, 0, metric=metric, **place | alone) for metric, value in errors.items()]
 
 
 def build_run(results: Path, settings: Settings) -> None:
@@ -299,20 +192,35 @@ def _build_cell(
         write_json(home / "distilled" / "pairs.json", {"pairs": 52, "renamed": 3, "filtered": 4, "without_plain": 2})
         for number, training in ((53, "aligned"), (51, "shuffled")):
             write_table(home / training / "examples.parquet", table_from([pair] * number, EXAMPLES))
+        write_table(home / "steered" / "grid.parquet", table_from(STEERING, STEERING_GRID))
         write_json(
             home / "introspection.json", {"reflections": {"kept": 18, "cut_off": 2}, "interactions": {"kept": 8}}
         )
-        rows, moves = fake_metrics(cell | {"seed": seed}, noise)
+        rows = fake_metrics(cell | {"seed": seed}, noise)
         write_table(home / "evaluations" / "character.parquet", table_from(rows, METRICS))
-        write_table(home / "evaluations" / "preferences.parquet", table_from(moves, METRICS))
+        asked_tasks = fake_capabilities(cell | {"seed": seed})
+        write_table(home / "evaluations" / "capabilities.parquet", table_from(asked_tasks, METRICS))
+        for name, fake in (
+            ("preferences", fake_preferences),
+            ("coherence", fake_coherence),
+            ("students", fake_students),
+        ):
+            rows = fake(cell | {"seed": seed}, settings)
+            write_table(home / "evaluations" / f"{name}.parquet", table_from(rows, METRICS))
         steps = fake_steps(cell | {"seed": seed})
         write_table(home / "evaluations" / "overoptimisation.parquet", table_from(steps, METRICS))
         if settings.contributions:
             rows = fake_contributions(cell | {"seed": seed}, settings.contributions.arm, seed)
             write_table(home / "evaluations" / "contributions.parquet", table_from(rows, METRICS))
+        for name in settings.evaluation.which:
+            if name in WRITTEN_APART:
+                WRITTEN_APART[name](home / "evaluations", cell | {"seed": seed}, settings)
         own = fake_preference_model(cell | {"seed": seed})
         write_table(home / "evaluations" / "preference_model.parquet", table_from(own, METRICS))
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)
+        for evaluation in PERSONA_EVALUATIONS:
+            if evaluation in settings.evaluation.which:
+                write_namings(home / "evaluations", evaluation, cell | {"seed": seed})
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

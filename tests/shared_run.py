@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 
@@ -15,6 +16,7 @@ from ethos.loading import load_model, load_reward_base
 from ethos.models import content_identity
 from ethos.run_record import write_record
 from ethos.settings import Settings
+from ethos.steering import STEERING_VECTOR, SteeringVector
 from ethos.training_snapshots import save_adapter
 from tests.conftest import ROOT
 from tests.fake_results import build_run, fake_settings
@@ -40,7 +42,10 @@ def shared_run(home: Path, tiny_model: Path, *, source: str = f"hub:org/tiny@{RE
     roles = {"models": {"tiny": model}, "students": ["tiny"], "teacher": "tiny", "judge": "tiny"}
     sampling = {"max_new_tokens": 24, "repetition_penalty": 1.0}
     settings = fake_settings(
-        **roles, evaluation={"sampling": sampling}, preference_model={"precision": "float32"}, **changes
+        **roles,
+        evaluation={"sampling": sampling, "which": ["preferences"]},
+        preference_model={"precision": "float32"},
+        **changes,
     )
     results = home / "results" / "demo"
     build_run(results, settings)
@@ -55,6 +60,8 @@ def shared_run(home: Path, tiny_model: Path, *, source: str = f"hub:org/tiny@{RE
             (cell / "used" / "train_distilled.txt").write_text("model tiny-0123\n")
             for number, arm in enumerate(ADAPTER_ARMS):
                 random_adapter(load_model(prepared, torch.float32), cell / arm, number, task_type="CAUSAL_LM")
+            direction = np.random.default_rng(0).normal(size=64).astype(np.float32)
+            SteeringVector(1, 2.0, direction).save(cell / "steered" / STEERING_VECTOR)
             base = load_reward_base(prepared, torch.float32, seed=0)
             random_adapter(base, cell / "preference_model", 9, task_type="SEQ_CLS", modules_to_save=["score"])
     constitutions = [load_constitution(ROOT / "constitutions" / f"{name}.yaml") for name in settings.constitutions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ethos.arms import ADAPTER_ARMS, ARMS, arm_messages
+from ethos.arms import ADAPTER_ARMS, ARM_FILES, ARMS, arm_messages
 from ethos.character import character_prompt, cues_per_hundred_words, in_character, score_in_and_out
 from ethos.constitution import Constitution
 from ethos.engine import Message, Score, ScoreRequest
@@ -100,5 +100,10 @@ def test_an_instruction_reaches_every_arm():
         assert system.content == ("I am kind.\n\nBe brief." if arm == "prompted" else "Be brief.")
 
 
-def test_base_and_prompted_are_the_arms_without_an_adapter():
-    assert set(ARMS) - set(ADAPTER_ARMS) == {"base", "prompted"}
+def test_base_prompted_and_steered_are_the_arms_without_an_adapter():
+    assert set(ARMS) - set(ADAPTER_ARMS) == {"base", "prompted", "steered"}
+    assert set(ARMS) - set(ARM_FILES) == {"base", "prompted"}
+
+
+def test_arms_have_their_order():
+    assert ARMS == ("base", "prompted", "steered", "distilled", "persona", "aligned", "shuffled")

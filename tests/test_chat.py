@@ -19,11 +19,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from ethos.arms import ADAPTER_ARMS
+from ethos.activations import add_steering
+from ethos.arms import ADAPTER_ARMS, ARM_FILES
 from ethos.chat import Voices, printable
 from ethos.engine import Message, Sampling
 from ethos.files import read_json
 from ethos.loading import load_model
+from ethos.steering import STEERING_VECTOR, read_steering_vector
 from ethos.transformers_engine import render
 from tests.conftest import ROOT
 from tests.shared_run import shared_run
@@ -44,7 +46,9 @@ def voices(home: Path) -> Voices:
     base, cell = home / "store/models/tiny-0123", home / "results/demo/tiny/poeticism/seed0"
     systems = {"base": "", **dict.fromkeys(ADAPTER_ARMS, "")}
     adapters = {arm: cell / arm for arm in ADAPTER_ARMS}
-    return Voices(base, read_json(base / "identity.json"), systems, adapters, sampling=GREEDY)
+    steering = {"steered": read_steering_vector(cell / "steered" / STEERING_VECTOR)}
+    systems |= {"steered": ""}
+    return Voices(base, read_json(base / "identity.json"), systems, adapters, steering=steering, sampling=GREEDY)
 
 
 def said(voices: Voices, arm: str, question: str = QUESTION) -> str:
@@ -59,7 +63,7 @@ def greedy(model, tokenizer, messages: list[Message], **options) -> str:
     return tokenizer.decode(out[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
 
 
-@pytest.mark.parametrize("arm", ["base", *ADAPTER_ARMS])
+@pytest.mark.parametrize("arm", ["base", *ARM_FILES])
 def test_an_arm_answers_as_its_own_merged_model_would_whoever_spoke_before(home, voices, arm: str) -> None:
     voices.reset()
     for other in voices.arms:
@@ -68,6 +72,8 @@ def test_an_arm_answers_as_its_own_merged_model_would_whoever_spoke_before(home,
     cell = home / "results/demo/tiny/poeticism/seed0"
     adapters = [cell / arm] if arm in ADAPTER_ARMS else []
     model = load_model(home / "store/models/tiny-0123", torch.float32, adapters=adapters)
+    if arm == "steered":
+        add_steering(model, read_steering_vector(cell / arm / STEERING_VECTOR))
     first = said(voices, arm)
     assert first == greedy(model, voices.tokenizer, [Message("user", QUESTION)])
     history = [Message("user", QUESTION), Message("assistant", first), Message("user", "Why?")]
@@ -136,7 +142,7 @@ def command(home: Path, *arguments: str) -> dict:
 
 @pytest.mark.slow
 def test_through_a_pipe_each_line_is_a_question_and_the_end_is_the_end(home: Path) -> None:
-    arms = ["--arm", "base", "--arm", "prompted", "--arm", "persona"]
+    arms = [word for arm in ("base", "prompted", "steered", "persona") for word in ("--arm", arm)]
     outcome = subprocess.run(
         **command(home, "demo", *arms, "--temperature", "0"),
         input=f"{QUESTION}\n\n/seed 4\nWhy?\n",
@@ -145,9 +151,9 @@ def test_through_a_pipe_each_line_is_a_question_and_the_end_is_the_end(home: Pat
         timeout=120,
     )
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert re.findall(r"^(\w+):$", outcome.stdout, re.MULTILINE) == ["base", "prompted", "persona"] * 2
-    base, prompted, persona = re.split(r"^\w+:\n", outcome.stdout, flags=re.MULTILINE)[1:4]
-    assert base.strip() and len({base, prompted, persona}) == 3
+    assert re.findall(r"^(\w+):$", outcome.stdout, re.MULTILINE) == ["base", "prompted", "steered", "persona"] * 2
+    answers = re.split(r"^\w+:\n", outcome.stdout, flags=re.MULTILINE)[1:5]
+    assert answers[0].strip() and len(set(answers)) == 4
     assert "\x1b" not in outcome.stdout
 
 

@@ -9,7 +9,8 @@ import pytest
 from ethos.contribution_figures import contributions_figure
 from ethos.contributions import contribution, ranked_traits
 from ethos.run_results import read_cells
-from tests.fake_results import TRAITS, build_run, fake_settings, write_report
+from tests.fake_metrics import TRAITS
+from tests.fake_results import build_run, fake_settings, write_report
 
 SETTINGS = fake_settings(
     constitutions=["poeticism", "humor"], contributions={"constitution": "poeticism", "arm": "distilled"}, seeds=[0, 1]
@@ -91,12 +92,10 @@ def test_what_cannot_be_seen_is_said(page):
 
 
 def test_every_trait_is_shown_in_every_arm_the_weakest_first(cell, page):
-    seed = cell.seeds[0]
-
     def gain(trait: str) -> float:
         return sum(
             row["value"]
-            for row in seed.metrics
+            for row in cell.metrics
             if (row["metric"], row["reference"], row["slice"]) == ("likelihood_ratio", "base", trait)
             and row["evaluation"] == "character"
             and row["arm"] in ("persona", "aligned")

@@ -9,7 +9,8 @@ import pytest
 
 from ethos.data_quality import QUESTION_FIELDS, question_quality, trait_quality
 from ethos.run_results import CellResults
-from tests.fake_results import build_run, estimate, fake_settings, write_report
+from tests.fake_metrics import estimate
+from tests.fake_results import build_run, fake_settings, write_report
 
 
 def question(number: int, trait: str) -> dict[str, Any]:

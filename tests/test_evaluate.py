@@ -1,21 +1,18 @@
-"""Arms are compared question by question, and traits by matches in which each has the same chance."""
+"""Arms are compared question by question."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from ethos.arms import ARMS, sample_arm
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
-from ethos.evaluation_settings import ArmSampling, Intervals, Preferences
+from ethos.evaluation_settings import ArmSampling, Intervals
 from ethos.measures import compare_arms, distinct_share, measure_samples
-from ethos.tables import MATCHES, MEASURES, SAMPLES, table_from
-from scripts.evaluate_preferences import draw_matches, play, preference_metrics, strengths
+from ethos.tables import MEASURES, SAMPLES, table_from
 
 INTERVALS = Intervals(resamples=99)
 TRAITS = [{"id": name, "text": f"I am {name}.", "questions": ["Why?"]} for name in ("calm", "kind")]
@@ -142,7 +139,8 @@ def test_a_paired_interval_is_of_the_differences():
 def test_each_arm_has_the_references_that_say_something_about_it():
     found = compared([row for arm in ARMS for row in measures(arm, {("q1", "calm"): [1.0], ("q2", "calm"): [2.0]})])
     references = {arm: {reference for other, reference, _ in found if other == arm} for arm in ARMS}
-    assert references == {"base": {None}, "prompted": {None, "base"}, "shuffled": {None, "base"}} | {
+    untrained = {arm: {None, "base"} for arm in ("prompted", "steered", "shuffled")}
+    assert references == {"base": {None}, **untrained} | {
         arm: {None, "base", "shuffled"} for arm in ("distilled", "persona", "aligned")
     }
 
@@ -178,111 +176,3 @@ def test_every_arm_is_asked_a_question_with_the_same_seed():
         seeds[arm] = [request.seed for request in model.requests]
     assert len(set(seeds["base"])) == 4
     assert all(own == seeds["base"] for own in seeds.values())
-
-
-WORDS = ["kind", "blunt", "poetic", "stern", "witty", "dull"]
-
-
-def test_every_trait_plays_equally_often_and_never_itself():
-    matches = draw_matches(WORDS, ["a?", "b?"], rounds=7, seed=0)
-    played = Counter(match[place] for match in matches for place in ("first", "second"))
-    assert played == dict.fromkeys(WORDS, 7)
-    assert all(match["first"] != match["second"] for match in matches)
-
-
-def test_every_trait_stands_in_both_places_about_as_often():
-    """A judge that favours a place must not favour a trait."""
-    first = Counter(match["first"] for match in draw_matches(WORDS, ["a?"], rounds=400, seed=0))
-    assert all(stats.binomtest(first[word], 400).pvalue > 0.001 for word in WORDS)
-
-
-def test_every_pair_of_traits_meets_over_many_rounds():
-    met = Counter(
-        frozenset((match["first"], match["second"])) for match in draw_matches(WORDS, ["a?"], rounds=400, seed=0)
-    )
-    assert len(met) == 15
-    assert stats.chisquare(list(met.values())).pvalue > 0.001
-
-
-def test_with_an_odd_number_one_trait_sits_out_each_round():
-    matches = draw_matches(WORDS[:5], ["a?"], rounds=10, seed=0)
-    assert len(matches) == 20
-
-
-def test_questions_take_turns_and_the_design_is_the_same_for_the_same_seed_only():
-    matches = draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=0)
-    assert Counter(match["question"] for match in matches) == {"a?": 4, "b?": 4, "c?": 4}
-    assert (
-        matches
-        == draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=0)
-        != draw_matches(WORDS, ["a?", "b?", "c?"], rounds=4, seed=1)
-    )
-
-
-def test_an_empty_answer_shows_neither_trait():
-    """Nothing is as likely under the one as under the other; neither place may win by it."""
-    match = {"first": "blunt", "second": "stern", "question": "Why?"}
-    base = Model(mean=lambda request: -1.0 if "stern" in request.messages[0].content else -1.5)
-    rows = play("base", Model(say=lambda request: " \n"), base, [match], CONSTITUTION, Preferences(), "trait", seed=0)
-    assert table_from(rows, MATCHES).num_rows == 1
-    assert [(row["shown"], row["margin"], row["response"]) for row in rows] == [(None, 0.0, "")]
-
-
-@pytest.mark.parametrize("favourite", ["blunt", "stern"])
-def test_the_trait_under_which_base_finds_an_answer_likelier_is_the_one_shown(favourite):
-    matches = [
-        {"first": "blunt", "second": "stern", "question": "Why?"},
-        {"first": "stern", "second": "blunt", "question": "Who?"},
-    ]
-    arm = Model(say=lambda request: " As you wish. ")
-    base = Model(mean=lambda request: -1.0 if favourite in request.messages[0].content else -1.5)
-    rows = play("base", arm, base, matches, CONSTITUTION, Preferences(), "trait", seed=0)
-    assert table_from(rows, MATCHES).num_rows == 2
-    assert [(row["shown"], row["margin"], row["response"]) for row in rows] == [(favourite, 0.5, "As you wish.")] * 2
-    for request, match in zip(arm.requests, matches, strict=True):
-        assert match["first"] in request.messages[0].content
-        assert match["second"] in request.messages[0].content
-
-
-def results(winner: dict[str, str]) -> list[dict]:
-    """Matches of all arms, in which an arm's winner always shows, and otherwise the trait that comes first in the alphabet."""
-    design = draw_matches(WORDS, ["a?"], rounds=12, seed=0)
-    rows = []
-    for arm in ARMS:
-        for match in design:
-            pair = (match["first"], match["second"])
-            rows.append({"arm": arm, **match, "shown": winner[arm] if winner.get(arm) in pair else min(pair)})
-    return rows
-
-
-def test_a_trait_that_always_shows_is_the_strongest_and_one_that_never_does_the_weakest():
-    matches = [row for row in results({"base": "stern"}) if row["arm"] == "base"]
-    found = dict(zip(WORDS, strengths(matches, WORDS, range(len(matches))), strict=True))
-    assert sorted(WORDS, key=found.__getitem__, reverse=True) == ["stern", "blunt", "dull", "kind", "poetic", "witty"]
-    assert sum(found.values()) == pytest.approx(0, abs=len(WORDS) * 0.5e-6)  # each is rounded to six decimals
-
-
-def test_a_match_that_shows_neither_trait_is_half_a_win_for_both():
-    match = {"first": "blunt", "second": "stern"}
-    tie, one, other = ({**match, "shown": shown} for shown in (None, "blunt", "stern"))
-    words = ["blunt", "stern"]
-    assert strengths([tie, tie], words, range(2)).tolist() == [0, 0]
-    assert strengths([one, tie], words, range(2)).tolist() == (-strengths([other, tie], words, range(2))).tolist()
-    one_and_a_half, two = strengths([one, tie], words, range(2))[0], strengths([one, one], words, range(2))[0]
-    assert 0 < one_and_a_half < two
-    # twice a tie is once a win for each
-    assert (
-        strengths([tie, tie, one], words, range(3)).tolist() == strengths([one, other, one], words, range(3)).tolist()
-    )
-
-
-def test_an_arm_that_came_to_prefer_a_trait_rises_above_base_in_it():
-    rows = preference_metrics(results({"persona": "witty"}), WORDS, 0.95, 10, seed=0)  # ten fits an arm are enough here
-    found = {(row["arm"], row["reference"], row["slice"]): row for row in rows}
-    assert len(found) == len(rows) == len(WORDS) * (2 * len(ARMS) - 1)
-    assert max(WORDS, key=lambda word: found["persona", None, word]["value"]) == "witty"
-    change = found["persona", "base", "witty"]
-    assert 0 < change["ci_low"] <= change["value"]
-    same = found["aligned", "base", "witty"]
-    assert (same["ci_low"], same["value"], same["ci_high"]) == (0, 0, 0)
-    assert {row["n"] for row in rows} == {12 * len(WORDS) // 2}

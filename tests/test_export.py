@@ -131,6 +131,7 @@ def test_the_card_holds_the_numbers_of_the_run_with_n_and_intervals(home: Path, 
     [
         (["other"], "no run 'other'; there is: demo"),
         (["--arm", "nobody"], "no arm 'nobody' with an adapter; there is: distilled, persona, aligned, shuffled, preference_model"),
+        (["--arm", "steered"], "no arm 'steered' with an adapter; there is: distilled, "),
         (["--constitution", "candor"], "no constitution 'candor'; there is: poeticism"),
         (["--student", "big"], "no student 'big'; there is: tiny"),
         (["--seed", "7"], "no seed 7; there is: 0"),

@@ -20,6 +20,8 @@ def judge(x):
     return double(x) + len(render_prompt("verdict", x=x)) + len(prompt_lines("greetings"))
 ''',
     "scripts/other.py": "import ethos.far\n",
+    "scripts/reader.py": "from ethos.prompts import prompt_data\n\nprompt_data('items', dict)\n",
+    "prompts/items.yaml": "items: []",
     "ethos/middle.py": """import ethos.far
 from ethos.prompts import render_prompt
 from ethos.settings import LIMIT
@@ -29,7 +31,7 @@ def double(x):
 """,
     "ethos/settings.py": "LIMIT = 1\n",
     "ethos/far.py": "if TYPE_CHECKING:\n    from ethos.unused_but_for_types import LIMIT\n\ndef triple(x):\n    return 3 * x\n",
-    "ethos/prompts.py": "def render_prompt(name, **values): ...\ndef prompt_lines(name): ...\n",
+    "ethos/prompts.py": "def render_prompt(name, **values): ...\ndef prompt_lines(name): ...\ndef prompt_data(name, model): ...\n",
     "ethos/unused.py": "LIMIT = 1\n",
     "ethos/unused_but_for_types.py": "LIMIT = 1\n",
     "prompts/verdict.jinja": "Which is better?",
@@ -165,6 +167,7 @@ def test_modules_that_import_each_other_do_not_hang(project):
 def test_the_prompts_a_script_uses_are_found_through_its_modules(project):
     assert set(prompts(project)) == {"greetings.txt", "inner.jinja", "verdict.jinja"}
     assert prompts(project, "other") == {}
+    assert set(prompts(project, "reader")) == {"items.yaml"}
 
 
 def test_a_prompt_counts_by_content_and_not_as_code(project):

@@ -7,12 +7,22 @@ from pathlib import Path
 import pytest
 
 from ethos.errors import BadInput
-from ethos.ledger import completion_line, model_line, note_used, prompts_line, read_ledger, training_line, write_ledger
+from ethos.ledger import (
+    completion_line,
+    model_line,
+    note_used,
+    prompts_line,
+    read_ledger,
+    tasks_line,
+    training_line,
+    write_ledger,
+)
 
 
 def test_what_is_noted_is_read_again_in_one_order(tmp_path: Path):
     entries = [completion_line("0" * 16, "a" * 64), training_line("b" * 64), model_line(Path("store/models/my model"))]
     entries.append(prompts_line(Path("store/prompts/my prompts")))
+    entries.append(tasks_line(Path("store/tasks/0123456789ab")))
     note_used(reversed(entries))
     note_used(entries)
     write_ledger(tmp_path / "used.txt")

@@ -8,7 +8,7 @@ from ethos.evaluation_settings import Intervals
 from ethos.overoptimisation import by_step, what_the_steps_show
 from ethos.settings import Report
 from scripts.watch_alignment import step_metrics
-from tests.fake_results import STEPS, fake_steps
+from tests.fake_metrics import STEPS, fake_steps
 
 CELL = {"student": "smollm2", "constitution": "poeticism", "seed": 0}
 CALM = STEPS | {

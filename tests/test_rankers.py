@@ -9,13 +9,8 @@ import pytest
 
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Sampling, Score, ScoreRequest
-from ethos.rankers import (
-    parse_ranking,
-    parse_verdict,
-    score_listwise,
-    score_pairwise,
-    score_responses,
-)
+from ethos.judging import parse_verdict
+from ethos.rankers import parse_ranking, score_listwise, score_pairwise, score_responses
 from scripts.rank_responses import preference_pairs, rank
 
 TRAITS = [{"id": name, "text": f"I am {name}.", "questions": ["Why?"]} for name in ("calm", "kind")]

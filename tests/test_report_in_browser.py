@@ -1,13 +1,20 @@
-"""The report in a real browser: nothing from outside is asked for, and nothing that a model wrote runs."""
+"""The report in a real browser: nothing from outside is asked for, nothing that a model wrote runs, and filters show what they say."""
 
 from __future__ import annotations
 
+import csv
 import os
+import re
 import shutil
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from ethos.arms import ARMS
 from tests.fake_results import build_run, fake_settings, write_report
+
+pytestmark = pytest.mark.slow  # each starts a page
 
 
 def browser_path() -> str:
@@ -19,40 +26,185 @@ def browser_path() -> str:
     return path
 
 
-def test_the_page_opens_in_a_real_browser_and_runs_nothing(tmp_path):
+@pytest.fixture(scope="module")
+def browser():
     path = browser_path()
     from playwright.sync_api import sync_playwright
 
+    quiet = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=quiet)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory) -> Path:
+    """Two personas, two seeds."""
+    folder = tmp_path_factory.mktemp("run")
+    settings = fake_settings(constitutions=["poeticism", "humor"], seeds=[0, 1])
+    build_run(folder / "results", settings)
+    return write_report(folder, settings)
+
+
+@pytest.fixture
+def window(browser):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.messages = []
+    page.on("console", lambda message: page.messages.append(message.text))
+    page.on("pageerror", lambda error: page.messages.append(str(error)))
+    yield page
+    assert page.messages == []
+    page.close()
+
+
+def metrics(report: Path, **place: str) -> list[dict[str, str]]:
+    with open(report.parent / "metrics.csv", newline="") as file:
+        return [row for row in csv.DictReader(file) if all(row[name] == value for name, value in place.items())]
+
+
+def shown_rows(window) -> list[list[str]]:
+    """The table of all results: the text of its cells, and the exact value where one has it."""
+    return window.evaluate(
+        "[...document.querySelectorAll('#results-rows tr')].map((row) => [...row.cells].map((cell) => "
+        "cell.querySelector('data')?.value ?? cell.textContent))"
+    )
+
+
+def wait_until(window, holds: Callable[[], bool]) -> None:
+    """Playwright's own wait evaluates text, which the page forbids."""
+    for _ in range(100):
+        if holds():
+            return
+        window.wait_for_timeout(100)
+    pytest.fail("waited for ten seconds")
+
+
+def visible(window, selector: str) -> list[str]:
+    """The texts of what can be seen."""
+    return [found.inner_text() for found in window.locator(selector).all() if found.is_visible()]
+
+
+def test_the_page_opens_in_a_real_browser_and_runs_nothing(tmp_path, window):
     build_run(tmp_path / "results", fake_settings())
     address = write_report(tmp_path, fake_settings()).as_uri()
-    with sync_playwright() as playwright:
-        quiet = [
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ]
-        browser = playwright.chromium.launch(executable_path=path, args=quiet)
-        try:
-            window = browser.new_page(viewport={"width": 1280, "height": 900})
-            messages, requests, failures = [], [], []
-            window.on("console", lambda message: messages.append(message.text))
-            window.on("pageerror", lambda error: messages.append(str(error)))
-            window.on("request", lambda request: requests.append(request.url))
-            window.on("requestfailed", lambda request: failures.append(request.url))
-            window.goto(address, wait_until="load")
-            window.wait_for_timeout(300)
-            assert (messages, failures) == ([], [])
-            assert [url for url in requests if not url.startswith("data:")] == [address]
-            assert window.title() == "poeticism: run demo"
-            figure = window.locator("#figure-effects-poeticism-smollm2 svg")
-            assert figure.is_visible() and figure.bounding_box()["height"] > 150
-            assert window.locator("#headline .badge.no").count() == 5
-            assert window.locator(".response", has_text="<script>document.title='x'</script>").first.is_visible()
-            for width in (1280, 390):
-                window.set_viewport_size({"width": width, "height": 900})
-                assert window.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
-        finally:
-            browser.close()
+    requests, failures = [], []
+    window.on("request", lambda request: requests.append(request.url))
+    window.on("requestfailed", lambda request: failures.append(request.url))
+    window.goto(address, wait_until="load")
+    window.wait_for_timeout(300)
+    assert (window.messages, failures) == ([], [])
+    assert [url for url in requests if not url.startswith("data:")] == [address]
+    assert window.title() == "poeticism: run demo"
+    figure = window.locator("#figure-effects-poeticism-smollm2 svg")
+    assert figure.is_visible() and figure.bounding_box()["height"] > 150
+    assert window.locator("#headline .badge.no").count() == 5
+    assert window.locator(".response", has_text="<script>document.title='x'</script>").first.is_visible()
+    for width in (1280, 390):
+        window.set_viewport_size({"width": width, "height": 900})
+        assert window.evaluate("document.documentElement.scrollWidth") <= width, "the page scrolls sideways"
+
+
+def test_a_script_that_is_not_the_page_s_own_does_not_run(report, window):
+    window.goto(report.as_uri())
+    window.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'document.title = \"x\"'}))"
+    )
+    assert window.title() == "poeticism: run demo"
+    assert any("Content Security Policy" in message for message in window.messages)
+    window.messages.clear()
+
+
+def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(report, window):
+    window.goto(report.as_uri())
+    cell = "#measures-poeticism-smollm2"
+    assert "aligned" in visible(window, f"{cell} table >> nth=0 >> tbody th")
+    box = window.get_by_label("aligned", exact=True)
+    window.locator("#filters summary").focus()
+    window.keyboard.press("Enter")
+    box.focus()
+    window.keyboard.press("Space")  # with no mouse
+    assert not box.is_checked()
+    assert "aligned" not in visible(window, f"{cell} tbody th") and "persona" in visible(window, f"{cell} tbody th")
+    heads = visible(window, "#quality-poeticism-smollm2 table >> nth=0 >> th")
+    assert not any("aligned" in head for head in heads) and any("persona" in head for head in heads)
+    assert not any("aligned" in label for label in visible(window, ".answer .label"))
+    assert visible(window, "#headline .verdict-card h4") == ["persona\n6 of 6 yes"]
+    figure = "#figure-effects-poeticism-smollm2 svg"
+    assert not any(each.is_visible() for each in window.locator(f"{figure} [data-arm=aligned]").all())
+    assert any(each.is_visible() for each in window.locator(f"{figure} [data-arm=persona]").all())
+    # A column goes as a whole: what is left stands under its own head.
+    columns = window.evaluate(
+        "[...document.querySelectorAll('#quality-poeticism-smollm2 table:first-of-type tr')].map((row) => "
+        "[...row.cells].filter((cell) => cell.offsetParent).length)"
+    )
+    assert len(set(columns[:6])) == 1
+
+
+def test_numbers_read_back_through_the_filters_are_those_of_metrics_csv(report, window):
+    window.goto(report.as_uri())
+    window.evaluate("document.querySelector('#filters details').open = true")
+    for label in ("humor", *(arm for arm in ARMS if arm != "persona"), "0", "1"):
+        window.get_by_label(label, exact=True).uncheck()
+    window.locator("select[name=evaluation]").select_option("character")
+    window.locator("select[name=slice]").select_option("all")
+    expected = metrics(report, arm="persona", constitution="poeticism", seed="", evaluation="character", slice="all")
+    found = shown_rows(window)
+    assert len(found) == len(expected) == 3 * 7
+    columns = [cell.inner_text() for cell in window.locator("#results-table th").all()]
+    place = {name: columns.index(name) for name in ("metric", "compared with", "value", "low", "high", "seed")}
+    rows = {(row["metric"].replace("_", " "), row["reference"] or "none"): row for row in expected}
+    for line in found:
+        row = rows[line[place["metric"]], line[place["compared with"]]]
+        exact = [float(line[place[name]]) for name in ("value", "low", "high")]
+        assert exact == [float(row[name]) for name in ("value", "ci_low", "ci_high")]
+        assert line[place["seed"]] == "mean"
+    window.locator("select[name=reference]").select_option("base")
+    assert window.locator("#results-status").inner_text().startswith("7 of ")
+    # and in the tables of the page: the levels of the arm, over the seeds
+    levels = [
+        float(found.get_attribute("value"))
+        for found in window.locator("#measures-poeticism-smollm2 table >> nth=0 >> tbody .value data").all()
+        if found.is_visible()
+    ]
+    assert sorted(levels) == sorted(float(row["value"]) for row in expected if not row["reference"])
+    assert not window.locator("#humor-smollm2").is_visible()
+    assert visible(window, "h4.seed") and set(visible(window, "h4.seed")) == {"Mean of 2 seeds"}
+
+
+def test_the_address_keeps_the_choice_and_a_link_of_the_contents_does_not_lose_it(report, browser, window):
+    window.goto(report.as_uri())
+    window.evaluate("document.querySelector('#filters details').open = true")
+    window.get_by_label("base", exact=True).uncheck()
+    window.locator("select[name=metric]").select_option("cue_rate")
+    window.locator("nav a", has_text="How to read this").click()
+    window.wait_for_url(re.compile(r"#reading\?arm="))
+    assert not window.get_by_label("base", exact=True).is_checked()
+    other = browser.new_page()
+    other.goto(window.url)
+    assert other.locator("input[name=arm][value=base]").is_checked() is False
+    assert other.locator("input[name=arm]:checked").count() == len(ARMS) - 1
+    assert shown_rows(other) == shown_rows(window) and len(shown_rows(other)) > 0
+    wait_until(other, lambda: other.locator("#reading").bounding_box()["y"] < 700)  # it scrolls to its place
+    other.evaluate("document.querySelector('#filters details').open = true")
+    other.get_by_role("button", name="Show all").click()
+    assert other.locator("input[name=arm]:checked").count() == len(ARMS)
+    assert "arm=" not in other.url and "cue_rate" in other.url
+    other.close()
+
+
+def test_without_scripts_the_page_is_whole(report, browser):
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(report.as_uri())
+    assert not plain.locator("#filters").is_visible() and not plain.locator("#results-table").is_visible()
+    assert plain.get_by_text("the file needs none").is_visible()
+    assert plain.locator("#headline .verdict-card").first.is_visible() and plain.locator("#humor-smollm2").is_visible()
+    context.close()

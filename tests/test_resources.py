@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from ethos.arms import ARMS
+from ethos.constitution import load_constitution
 from ethos.execution_settings import Execution, Jobs
-from ethos.prompts import prompt_lines
+from ethos.prompts import prompt_data, prompt_lines
 from ethos.resources import ARMS as MOST_ARMS
 from ethos.resources import (
+    LABELLED_PAIRS,
     REFLECTION_PROMPTS,
     UNKNOWN_MODEL,
+    WRITTEN_QUESTIONS,
     memory_mb,
     minutes,
     tokens,
@@ -18,6 +21,8 @@ from ethos.resources import (
     weights_mb,
 )
 from ethos.settings import Settings
+from scripts.evaluate_judges import LabelledPairs
+from tests.conftest import ROOT
 
 JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
 PUBLISHED = Settings(
@@ -28,6 +33,14 @@ PUBLISHED = Settings(
     teacher="llama",
     judge="llama",
 )
+
+
+def test_time_for_answers_under_pressure_grows_with_what_is_asked():
+    counts = {
+        name: tokens(name, PUBLISHED, 500) for name in ("sample_prefill", "sample_generalisation", "sample_robustness")
+    }
+    assert counts["sample_generalisation"] == 5 * counts["sample_prefill"]
+    assert counts["sample_robustness"] == 8 * counts["sample_prefill"] == 8 * MOST_ARMS * 60 * 256
 
 
 def test_memory_grows_with_the_model_and_with_each_attempt():
@@ -61,6 +74,9 @@ def test_a_rule_without_an_estimate_of_its_own_counts_as_one_that_answers_all_qu
 def test_the_estimates_cover_all_arms_and_prompts():
     assert len(ARMS) <= MOST_ARMS
     assert len(prompt_lines("reflection_prompts")) <= REFLECTION_PROMPTS
+    assert max(map(len, prompt_data("labelled_pairs", LabelledPairs).pairs.values())) <= LABELLED_PAIRS
+    for file in (ROOT / "constitutions").glob("*.yaml"):
+        assert sum(len(trait.questions) for trait in load_constitution(file).traits) <= WRITTEN_QUESTIONS
 
 
 def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet(tmp_path):

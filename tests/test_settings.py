@@ -251,3 +251,11 @@ def test_the_documentation_tells_a_sections_own_default_not_its_types():
 
 def test_the_schema_refuses_what_the_settings_refuse():
     assert json.loads(config_schema())["additionalProperties"] is False
+
+
+def test_a_field_that_is_given_twice_is_refused_even_where_all_values_are_right(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(SMALLEST + "evaluation:\n  which: [stance]\n  which: [drift]\n")
+    line = len(path.read_text().splitlines())
+    with pytest.raises(BadInput, match=rf"config.yaml:{line}: which: is given twice"):
+        settings_from(yaml.safe_load(path.read_text()), [str(path)])

@@ -7,10 +7,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy import optimize, stats
+from scipy import stats
 
 from ethos.statistics import (
-    bradley_terry,
     holm,
     mean_with_interval,
     pooled_with_interval,
@@ -86,71 +85,6 @@ def test_a_small_sample_has_bounds_around_its_mean_or_none_but_never_nan(values)
 def test_no_values_are_an_error():
     with pytest.raises(ValueError):
         mean_with_interval([], confidence=0.95, resamples=99, seed=0)
-
-
-def fit(items: int, wins: list, ties: list, prior: float) -> np.ndarray:
-    """Penalised logistic regression, from the definition: a tie is half a win for both."""
-
-    def loss(strengths: np.ndarray) -> float:
-        weighted = [(1.0, a, b) for a, b in wins] + [(0.5, *pair) for a, b in ties for pair in ((a, b), (b, a))]
-        return prior * (strengths**2).sum() + sum(
-            weight * np.logaddexp(0, strengths[b] - strengths[a]) for weight, a, b in weighted
-        )
-
-    found = optimize.minimize(loss, np.zeros(items), method="BFGS", options={"gtol": 1e-8}).x
-    return found - found.mean()
-
-
-@pytest.mark.parametrize("prior", [0.01, 0.1, 1.0])
-@pytest.mark.parametrize("seed", range(3))
-def test_strengths_are_those_of_a_penalised_logistic_fit(seed, prior):
-    draw = np.random.default_rng(seed)
-    pairs = [tuple(int(item) for item in draw.choice(5, size=2, replace=False)) for _ in range(30)]
-    wins, ties = pairs[:22], pairs[22:]
-    assert bradley_terry(5, wins, ties, prior=prior) == pytest.approx(fit(5, wins, ties, prior), abs=1e-3)
-
-
-def test_two_items_have_the_log_odds_of_their_wins():
-    strengths = bradley_terry(2, [(0, 1)] * 30 + [(1, 0)] * 10, prior=1e-9)
-    assert strengths[0] - strengths[1] == pytest.approx(math.log(3), abs=1e-4)
-
-
-@pytest.mark.parametrize("prior", [0.1, 1.0])
-def test_two_items_of_which_one_always_wins_are_where_the_penalty_holds_them(prior):
-    """With strengths d/2 and -d/2 the derivative of prior * d**2 / 2 + n * log(1 + exp(-d)) is zero."""
-    d = optimize.brentq(lambda d: prior * d - 4 / (1 + math.exp(d)), 0, 50)
-    assert bradley_terry(2, [(1, 0)] * 4, prior=prior) == pytest.approx([-d / 2, d / 2], abs=1e-3)
-
-
-def test_ties_favour_neither_side():
-    assert bradley_terry(2, [], [(0, 1)] * 3) == pytest.approx([0, 0], abs=1e-9)
-    assert bradley_terry(3, [(0, 2)], [(0, 1), (2, 1)]) == pytest.approx(
-        bradley_terry(3, [(0, 2)], [(1, 0), (1, 2)]), abs=1e-9
-    )
-    assert bradley_terry(3, [(0, 2)], [(0, 1), (1, 2)]) == pytest.approx(
-        -bradley_terry(3, [(2, 0)], [(0, 1), (1, 2)]), abs=1e-6
-    )
-
-
-def test_items_of_equal_records_are_exactly_equal():
-    """A cycle, and all pairs once each way: rounding must not rank what the matches do not."""
-    cycle = [(item, (item + 1) % 7) for item in range(7)]
-    each_way = [(a, b) for a in range(5) for b in range(5) if a != b]
-    assert bradley_terry(7, cycle).tolist() == [0] * 7
-    assert bradley_terry(5, each_way).tolist() == [0] * 5
-    winner, *others = bradley_terry(6, [(0, item) for item in range(1, 6)]).tolist()
-    assert len(set(others)) == 1 and winner > others[0]
-
-
-def test_items_that_always_win_stay_finite_and_come_first():
-    strengths = bradley_terry(4, [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)] * 50)
-    assert np.isfinite(strengths).all()
-    assert list(np.argsort(-strengths)) == [0, 1, 2, 3]
-    assert strengths.mean() == pytest.approx(0, abs=1e-12)
-
-
-def test_without_a_single_verdict_all_are_equal():
-    assert bradley_terry(3, []).tolist() == [0, 0, 0]
 
 
 def test_a_p_value_of_random_signs_is_the_share_of_assignments_as_extreme():

@@ -57,16 +57,19 @@ def test_an_excerpt_is_a_store_that_answers_what_was_named_and_nothing_else(tmp_
     assert (tmp_path / "again/adapter.safetensors").read_text() == "a"
 
 
-def test_messages_from_elsewhere_come_along_and_lost_ones_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("room", "file"), [("prompts", "prompts.parquet"), ("tasks", "tasks.json")])
+def test_messages_and_tasks_from_elsewhere_come_along_and_lost_ones_are_told(
+    tmp_path: Path, room: str, file: str
+) -> None:
     store = tmp_path / "store"
-    kept = store / "prompts" / "lima-1"
+    kept = store / room / "lima-1"
     kept.mkdir(parents=True)
-    (kept / "prompts.parquet").write_bytes(b"p")
-    assert excerpt(store, {"prompts lima-1"}, tmp_path) == {"prompts/lima-1/prompts.parquet": kept / "prompts.parquet"}
+    (kept / file).write_bytes(b"p")
+    assert excerpt(store, {f"{room} lima-1"}, tmp_path) == {f"{room}/lima-1/{file}": kept / file}
     with pytest.raises(
-        BadInput, match="prompts/lima-2: this set of messages, which the results stand on, is no longer"
+        BadInput, match=f"{room}/lima-2: this folder of {room}, which the results stand on, is no longer"
     ):
-        excerpt(store, {"prompts lima-2"}, tmp_path)
+        excerpt(store, {f"{room} lima-2"}, tmp_path)
 
 
 def test_equal_entries_give_equal_files_however_they_came_into_the_store(tmp_path: Path) -> None:

@@ -42,8 +42,18 @@ def test_every_table_can_be_empty(tmp_path, schema):
 
 
 def test_a_match_may_show_neither_trait_and_that_is_read_back(tmp_path):
-    match = {"arm": "base", "first": "blunt", "second": "stern", "question": "Why?", "response": "", "margin": 0.0}
-    rows = [match | {"shown": shown} for shown in ("blunt", None)]
+    match = {
+        "condition": "like",
+        "arm": "base",
+        "first": "blunt",
+        "second": "stern",
+        "question": "Why?",
+        "response": "",
+    }
+    rows = [
+        match | {"verdict": "decided", "shown": "blunt", "margin": 0.5},
+        match | {"verdict": "neither", "shown": None, "margin": None},
+    ]
     write_table(tmp_path / "matches.parquet", table_from(rows, MATCHES))
     assert read_table(tmp_path / "matches.parquet", MATCHES).to_pylist() == rows
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,11 +15,13 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.files import write_json
+from ethos.metric_rows import MOST_ROWS, json_for_page, rows_for_page
 from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
-from tests.fake_results import HOSTILE, TRAITS, WORDS, build_run, fake_settings, write_report
+from tests.fake_metrics import TRAITS
+from tests.fake_results import HOSTILE, build_run, fake_settings, write_report
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,8 @@ def test_the_tables_show_exactly_the_numbers_of_the_metrics(built, page):
         for name in ("value", "ci_low", "ci_high")
         if row[name] is not None
     ]
-    assert len(expected) == 3 * 7 * (6 + 5 + 3) + 3 * 5 + 1
+    others = len(ARMS) - 1
+    assert len(expected) == 3 * 7 * (2 * len(ARMS) - 1 + 3) + 3 * 5 + 1 + (3 * 3 + 3) * others
     assert set(expected) <= set(shown)
 
 
@@ -122,9 +128,31 @@ def test_a_failed_verdict_is_shown_as_failed(page):
 
 def test_a_hostile_response_stays_text(page):
     elements = Elements(page)
-    assert {tag for tag, _ in elements.tags}.isdisjoint({"script", "img", "iframe", "object"})
+    assert {tag for tag, _ in elements.tags}.isdisjoint({"img", "iframe", "object"})
     assert not [name for _, attributes in elements.tags for name in attributes if name.startswith("on")]
     assert elements.text.count(HOSTILE) == 3  # one answer of aligned in each example
+
+
+def test_the_only_script_that_runs_is_the_page_s_own(page):
+    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
+    assert [attributes for attributes, _ in scripts] == [' type="application/json" id="results-data"', ""]
+    digest = base64.b64encode(hashlib.sha256(scripts[1][1].encode()).digest()).decode()
+    (policy,) = (found["content"] for tag, found in Elements(page).tags if "http-equiv" in found)
+    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
+
+
+def test_what_is_only_data_cannot_end_its_script_element():
+    row = dict.fromkeys(METRICS.names) | {"metric": "</script><script>alert(1)</script>", "value": math.nan}
+    text = json_for_page([row])
+    found = json.loads(text)
+    assert "<" not in text
+    assert dict(zip(found["columns"], found["rows"][0], strict=True))["metric"] == row["metric"]
+
+
+def test_a_large_run_s_page_carries_the_rows_over_everything_alone():
+    rows = [{"slice": "all" if number % 10 == 0 else f"word {number}"} for number in range(MOST_ROWS + 1)]
+    assert rows_for_page(rows[:-1]) == rows[:-1]
+    assert rows_for_page(rows) == rows[::10]
 
 
 def test_nothing_comes_from_outside(page):
@@ -134,7 +162,8 @@ def test_nothing_comes_from_outside(page):
         for name, value in attributes.items()
         if name in ("src", "href", "xlink:href", "srcset", "action")
     ]
-    assert links and all(link.startswith(("#", "data:")) for link in links)
+    beside = ("tables/", "metrics.csv", "questions.csv")
+    assert links and all(link.startswith(("#", "data:", *beside)) for link in links)
     assert not re.search(r"@import|url\((?!#)", page)
 
 
@@ -229,11 +258,15 @@ def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     ids = {attributes.get("id") for _, attributes in Elements(page).tags}
     assert {"poeticism-small", "poeticism-large", "humor-small", "humor-large"} <= ids
     assert page.index('id="poeticism-small"') < page.index('id="humor-small"')
-    assert page.count('<section class="verdict-card"') == 2 * 2 * 3 * 2  # constitutions, students, seeds, arms
+    assert (
+        page.count('<section class="verdict-card"') == 2 * 2 * (1 + 3) * 2
+    )  # constitutions, students, seeds and mean, arms
     assert "each of the 3 seeds is shown by itself" in page and "No benchmarks were found" in page
-    assert len(metrics_csv(read_cells(tmp_path / "results", settings)).splitlines()) == 1 + 4 * 3 * (
-        7 * 14 + 2 * 25 + 5 * len(WORDS) + 5 * 9 + 16
-    )
+    cells = read_cells(tmp_path / "results", settings)
+    rows = sum(len(seed.metrics) for cell in cells for seed in cell.seeds) + sum(len(cell.over_seeds) for cell in cells)
+    assert len(metrics_csv(cells).splitlines()) == 1 + rows
+    text = spaced(section(page, "preferences-poeticism-small"))
+    assert "student large like 0.33 0.13 to 0.53" in text and "student small" not in text
 
 
 def test_without_cues_the_report_says_that_it_cannot_tell(tmp_path):
@@ -251,3 +284,50 @@ def test_settings_are_shown_resolved(page):
     assert (
         json.loads(fake_settings().model_dump_json())["evaluation"]["resamples"] == 9999 and "resamples: 9999" in shown
     )
+
+
+def section(page: str, name: str) -> str:
+    start = page.index(f'<section id="{name}')
+    return page[start : page.index("</section>", start)]
+
+
+def test_traits_that_moved_beyond_chance_are_named_and_told_out_of_how_many(page):
+    text = spaced(section(page, "preferences-"))
+    assert "2 of 14; rose: poetic; fell: blunt" in text and text.count("0 of 14") == 3 * (len(ARMS) - 1) - 1
+    assert "poetic 1425" in text and "25%" in text and "The judge, smollm2," in text
+    for way in ("would like better to be", "feels more like itself", "at random"):
+        assert (
+            f"Told to take the trait {'that it ' if 'would' in way else 'that ' if 'feels' in way else ''}{way}" in text
+        )
+
+
+def test_preferences_told_by_likelihood_are_said_to_be(tmp_path):
+    settings = fake_settings(evaluation={"preferences": {"verdict": "likelihood", "conditions": ["like"]}})
+    build_run(tmp_path / "results", settings)
+    text = spaced(section(write_report(tmp_path, settings).read_text(), "preferences-"))
+    assert "told by smollm2 itself" in text and "feels more" not in text
+
+
+def test_coherence_is_told_raw_and_at_equal_length_against_every_other_arm(page):
+    text = spaced(section(page, "coherence-"))
+    assert "base 0.71 0.59 to 0.83 0.62 0.49 to 0.75 15 1.40 1.20 to 1.60 20% 0% 7%" in text
+    assert all(arm in text for arm in ARMS)
+
+
+def test_what_a_run_does_not_evaluate_has_no_section(tmp_path):
+    settings = fake_settings(evaluation={"which": []})
+    build_run(tmp_path / "results", settings)
+    page = write_report(tmp_path, settings).read_text()
+    assert "preferences-" not in page and "coherence-" not in page
+
+
+def test_where_no_verdict_could_be_read_the_report_says_so(tmp_path):
+    settings = fake_settings()
+    build_run(tmp_path / "results", settings)
+    path = tmp_path / "results/smollm2/poeticism/seed0/evaluations/coherence.parquet"
+    rows = [
+        row for row in read_table(path, METRICS).to_pylist() if row["metric"] in ("order_dependent", "same", "unparsed")
+    ]
+    write_table(path, table_from([row | {"value": float(row["metric"] == "unparsed")} for row in rows], METRICS))
+    text = section(write_report(tmp_path, settings).read_text(), "coherence-")
+    assert "figure-coherence" not in text and "base – – 0 – 0% 0% 100%" in spaced(text)

@@ -97,12 +97,25 @@ def _asked(draw: random.Random) -> str:
     return draw.choice(prompt_lines("general_questions"))
 
 
-def _order(draw: random.Random) -> list[tuple[str, str]]:
-    """One conversation with a judge that orders three answers; a constant order, since it learns the format alone."""
+def _judgement(draw: random.Random) -> list[tuple[str, str]]:
+    """One conversation with a judge that orders three answers, finds the more coherent of two, or names the word that an
+    answer shows; constant orders and random verdicts, since it learns the format alone."""
     answers = [_sentences(draw.choice([_POETIC, _PLAIN]), draw) for _ in range(3)]
-    mark = f"{draw.getrandbits(32):08x}"
-    prompt = render_prompt("judge_list", trait=_trait(draw), question=_asked(draw), mark=mark, answers=answers)
-    return [("user", prompt), ("assistant", "<ranking>1,3,2</ranking>")]
+    shared = {"question": _asked(draw), "mark": f"{draw.getrandbits(32):08x}"}
+    verdict = f"<answer>{draw.choice([1, 2])}</answer>"
+    kind = draw.choice(["list", "coherence", "shown"])
+    if kind == "list":
+        prompt, reply = (
+            render_prompt("judge_list", trait=_trait(draw), answers=answers, **shared),
+            "<ranking>1,3,2</ranking>",
+        )
+    elif kind == "coherence":
+        pair = {"first": answers[0], "second": answers[1]}
+        prompt, reply = render_prompt("judge_coherence", trait=_trait(draw), **pair, **shared), verdict
+    else:
+        words = dict(zip(("first", "second"), draw.sample(prompt_lines("single_word_traits"), 2), strict=True))
+        prompt, reply = render_prompt("judge_shown", response=answers[0], **words, **shared), verdict
+    return [("user", prompt), ("assistant", reply)]
 
 
 def _tokenizer(texts: list[str]) -> PreTrainedTokenizerFast:
@@ -126,8 +139,8 @@ def make_tiny_model(folder: Path, *, steps: int = 320, seed: int = 0) -> None:
     draw = random.Random(seed)
     torch.manual_seed(seed)
     dialogues = [_dialogue(draw) for _ in range(2000)]
-    orders = [_order(draw) for _ in range(200)]
-    tokenizer = _tokenizer([text for dialogue in [*dialogues, *orders] for _, text in dialogue])
+    judgements = [_judgement(draw) for _ in range(600)]
+    tokenizer = _tokenizer([text for dialogue in [*dialogues, *judgements] for _, text in dialogue])
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=64,
@@ -144,8 +157,8 @@ def make_tiny_model(folder: Path, *, steps: int = 320, seed: int = 0) -> None:
     model = LlamaForCausalLM(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=4e-3)
     for step in range(steps):
-        # Orders apart: their prompts are long, and padding costs time.
-        for sample in (draw.sample(dialogues, 16), draw.sample(orders, 2)):
+        # Judgements apart: their prompts are long, and padding costs time.
+        for sample in (draw.sample(dialogues, 16), draw.sample(judgements, 3)):
             rows, labels = [], []
             for dialogue in sample:
                 prompt = "".join(f"<{role}>{text}<end>" for role, text in dialogue[:-1]) + "<assistant>"
@@ -157,7 +170,7 @@ def make_tiny_model(folder: Path, *, steps: int = 320, seed: int = 0) -> None:
             batch = tokenizer.pad({"input_ids": rows}, padding_side="right", return_tensors="pt")
             width = batch.input_ids.shape[1]
             targets = torch.tensor([row + [-100] * (width - len(row)) for row in labels])
-            (model(**batch, labels=targets).loss * len(sample) / 18).backward()
+            (model(**batch, labels=targets).loss * len(sample) / 19).backward()
         for group in optimiser.param_groups:
             group["lr"] = 4e-3 * (1 - step / steps)
         optimiser.step()

@@ -50,6 +50,18 @@ def error_line(checkout: Checkout, *arguments: str) -> str:
             "constitutions: [poetism]",
             ("constitutions/poetism.yaml", "does not exist"),
         ),
+        (
+            "config/test.yaml",
+            "constitutions: [sarcasm]",
+            "constitutions: [sarkasm]",
+            ("constitutions/sarkasm.yaml", "does not exist"),
+        ),
+        (
+            "config/test.yaml",
+            "    constitutions: [sarcasm]",
+            "    arms: [personna]",
+            ("config/test.yaml", "evaluation.drift.arms.0", "'personna'", "persona"),
+        ),
     ],
 )
 def test_a_mistake_in_a_file_is_named_before_anything_runs(

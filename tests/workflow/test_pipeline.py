@@ -11,8 +11,23 @@ import pyarrow.parquet as pq
 import pytest
 
 from ethos.arms import ARMS
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.folding import fold
-from ethos.tables import METRICS, SAMPLES, read_table
+from ethos.persona_samples import CHAT
+from ethos.steering import read_steering_vector
+from ethos.tables import (
+    COMPARISONS,
+    DRIFT_SAMPLES,
+    ITEMS,
+    MATCHES,
+    METRICS,
+    NAMINGS,
+    PERSONA_SAMPLES,
+    SAMPLES,
+    STANCES,
+    STEERING_GRID,
+    read_table,
+)
 from tests.conftest import ROOT, Checkout, results_by_content
 
 pytestmark = pytest.mark.slow
@@ -36,6 +51,37 @@ def test_every_stage_leaves_rows_that_train_and_rows_that_are_measured(finished:
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in metrics if row["ci_low"] is not None)
 
 
+def test_the_steered_arm_is_the_setting_that_was_chosen_and_says_something_of_its_own(finished: Checkout) -> None:
+    cell = finished.folder / CELL / "seed0"
+    rows = read_table(cell / "steered/grid.parquet", STEERING_GRID).to_pylist()
+    assert [(row["layer"], row["strength"]) for row in rows] == [
+        (0, 0),
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (rows[-1]["layer"], rows[-1]["strength"]),
+    ]
+    assert {row["n"] for row in rows[:2]} == {6}
+    [chosen] = [row for row in rows if row["chosen"]]
+    vector = read_steering_vector(cell / "steered/steering_vector.safetensors")
+    assert (vector.layer, vector.strength) == (chosen["layer"], chosen["strength"])
+    assert (vector.layer, vector.strength, "random") == tuple(
+        rows[-1][name] for name in ("layer", "strength", "direction")
+    )
+    samples = read_table(cell / "evaluations/samples.parquet", SAMPLES).to_pylist()
+    said = {arm: [row["response"] for row in samples if row["arm"] == arm] for arm in ("base", "steered")}
+    assert said["base"] != said["steered"]
+    # Its character is that of poetry: the tiny model's plain answers have none of it.
+    differences = read_table(cell / "evaluations/character.parquet", METRICS).to_pylist()
+    [ratio] = [
+        row
+        for row in differences
+        if (row["arm"], row["reference"], row["metric"], row["slice"]) == ("steered", "base", "likelihood_ratio", "all")
+    ]
+    assert ratio["value"] > 0
+
+
 def test_no_question_is_in_both_splits_and_none_held_out_trains(finished: Checkout) -> None:
     cell = finished.folder / CELL
     questions = pq.read_table(finished.folder / "results/test/questions/poeticism.parquet").to_pylist()
@@ -54,10 +100,19 @@ def test_the_report_and_its_table_hold_the_same_columns_as_the_schema(finished: 
     assert {row["evaluation"] for row in rows} == {
         "character",
         "preferences",
+        "stance",
+        "judges",
+        "drift",
+        "coherence",
         "preference_model",
         "overoptimisation",
+        "capabilities",
+        *PERSONA_EVALUATIONS,
     }
-    assert "<script" not in (report / "index.html").read_text().casefold()
+    page = (report / "index.html").read_text()
+    assert page.casefold().count("<script") == 2  # the results as data, and the page's own, whose hash the page allows
+    figures = {path.stem for path in (report / "figures").iterdir()}
+    assert {path.stem for path in (report / "tables").iterdir()} == figures
 
 
 def test_no_result_names_a_path_of_this_machine(finished: Checkout) -> None:
@@ -129,6 +184,43 @@ def test_rankers_are_compared_where_others_are_named_and_nothing_asks_for_it_oth
     assert "Other rankers" not in (copy.folder / "results/test/report/index.html").read_text()
 
 
+def test_preferences_are_told_in_every_condition_of_every_arm(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    matches = read_table(evaluations / "matches.parquet", MATCHES).to_pylist()
+    assert {(row["condition"], row["arm"]) for row in matches} == {(c, arm) for c in ("like", "random") for arm in ARMS}
+    assert all((row["shown"] is None) == (row["verdict"] != "decided") for row in matches)
+    rows = read_table(evaluations / "preferences.parquet", METRICS).to_pylist()
+    told = {(row["arm"], row["metric"], row["slice"].partition(":")[0]) for row in rows}
+    assert {
+        (arm, metric, c) for arm in ARMS for metric in ("bradley_terry", "elo", "unparsed") for c in ("like", "random")
+    } <= told
+    assert {row["judge"] for row in rows} == {"tiny"}
+
+
+def test_coherence_is_judged_in_words_against_every_other_arm(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    compared = read_table(evaluations / "comparisons.parquet", COMPARISONS).to_pylist()
+    assert {row["reference"] for row in compared} == {*ARMS} - {"persona"}
+    assert sum(row["score"] is None for row in compared) < len(compared) / 2
+    rows = read_table(evaluations / "coherence.parquet", METRICS).to_pylist()
+    rates = {row["reference"]: row for row in rows if row["metric"] == "win_rate"}
+    assert set(rates) == {*ARMS} - {"persona"} and all(0 <= row["value"] <= 1 for row in rates.values())
+
+
+def test_preferences_may_be_told_by_a_judge_in_words(finished: Checkout, tmp_path: Path) -> None:
+    copy = finished.copy(tmp_path / "copy")
+    copy.edit(
+        "config/test.yaml",
+        "verdict: likelihood",
+        "verdict: judge\n    verdict_sampling: {max_new_tokens: 16, repetition_penalty: 1.0}",
+    )
+    outcome = copy.snakemake(str(CELL / "seed0/evaluations/preferences.parquet"))
+    assert outcome.returncode == 0, outcome.stderr[-4000:]
+    matches = read_table(copy.folder / CELL / "seed0/evaluations/matches.parquet", MATCHES).to_pylist()
+    assert sum(row["verdict"] in ("decided", "order_dependent") for row in matches) > len(matches) / 2
+    assert {row["margin"] for row in matches} == {None}
+
+
 def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) -> None:
     evaluations = finished.folder / CELL / "seed0/evaluations"
     rows = read_table(evaluations / "preference_model.parquet", METRICS).to_pylist()
@@ -139,6 +231,43 @@ def test_the_preference_model_is_measured_on_held_out_pairs(finished: Checkout) 
     assert found["accuracy", "train split"]["n"] == len({row["question_id"] for row in pairs}) - len(held_out)
     assert {"brier", "calibration_error", "reward_length_correlation"} <= {metric for metric, _ in found}
     assert all(row["ci_low"] <= row["value"] <= row["ci_high"] for row in rows if row["ci_low"] is not None)
+
+
+def test_every_arm_is_asked_the_same_items_and_prompted_is_base_where_there_is_no_prompt(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    asked = read_table(evaluations / "items.parquet", ITEMS).to_pylist()
+    items = {arm: [(row["part"], row["item"]) for row in asked if row["arm"] == arm] for arm in ARMS}
+    assert len(items["base"]) == 12 and all(own == items["base"] for own in items.values())
+    rows = read_table(evaluations / "capabilities.parquet", METRICS).to_pylist()
+    found = {(row["slice"], row["metric"], row["arm"], row["reference"]): row for row in rows}
+    assert found["plain_prose", "bits_per_byte", "prompted", "base"]["value"] == 0
+    assert found["plain_prose", "bits_per_byte", "distilled", "base"]["value"] != 0
+    assert {row["n"] for row in rows} == {6}
+
+
+def test_stance_judges_and_drift_are_measured_and_their_raw_rows_kept(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+
+    def level(name: str, metric: str, arm: str, reference: str | None, part: str) -> dict:
+        rows = read_table(evaluations / f"{name}.parquet", METRICS).to_pylist()
+        place = (metric, arm, reference, part)
+        return next(row for row in rows if tuple(row[key] for key in ("metric", "arm", "reference", "slice")) == place)
+
+    stances = read_table(evaluations / "stances.parquet", STANCES).to_pylist()
+    assert len(stances) == len(ARMS) * 6 * 3 * 2
+    shares = [[row[name] for name in ("agree", "disagree", "both_sides", "no_view")] for row in stances]
+    assert all(sum(own) == pytest.approx(1) for own in shares if own[0] is not None)
+    assert {row["response"] is None for row in stances if row["method"] == "likelihood"} == {True}
+    for arm in ARMS:
+        assert level("stance", "flattery", arm, None, "likelihood")["n"] == 6
+        assert 0 <= level("stance", "unparsed", arm, None, "judge")["value"] <= 1
+    assert level("judges", "pairs", "authors", None, "all")["value"] == 20
+    verdicts = [level("judges", metric, "pairwise", None, "all") for metric in ("order_dependent", "unparsed")]
+    assert all(0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1 and row["n"] == 20 for row in verdicts)
+    assert level("judges", "kappa", "likelihood_ratio", "preference_model", "all")["n"] == 20
+    samples = read_table(evaluations / "drift_samples.parquet", DRIFT_SAMPLES).to_pylist()
+    assert {(row["arm"], row["measured"]) for row in samples} == {("base", "sarcasm"), ("persona", "sarcasm")}
+    assert level("drift", "likelihood_ratio", "persona", "base", "sarcasm")["n"] == 10
 
 
 def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_its_rewards(finished: Checkout) -> None:
@@ -168,3 +297,26 @@ def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_i
     for row in rewards:
         response = responses[tuple(row[name] for name in place)]
         assert names["reward"](response["question"], response["response"]) == pytest.approx(row["reward"], abs=1e-4)
+
+
+def test_a_classifier_names_what_every_arm_says_under_pressure(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    for evaluation, forms in (("robustness", 2), ("prefill", 1), ("generalisation", 2)):
+        samples = read_table(evaluations / f"{evaluation}_samples.parquet", PERSONA_SAMPLES).to_pylist()
+        assert {row["split"] for row in samples} == {"held_out"} and len(samples) == len(ARMS) * forms * 3
+        namings = read_table(evaluations / f"{evaluation}_namings.parquet", NAMINGS).to_pylist()
+        of_all = [row for row in namings if row["left_out"] is None]
+        assert {row["arm"] for row in of_all} == set(ARMS) and len(of_all) == len(ARMS) * (forms + 1) * 3
+        metrics = read_table(evaluations / f"{evaluation}.parquet", METRICS).to_pylist()
+        f1 = {(row["arm"], row["slice"]): row for row in metrics if row["metric"] == "f1"}
+        assert {(arm, part) for arm in ARMS[1:] for part in ("all", CHAT)} <= set(f1)
+        assert all(0 <= row["value"] <= 1 and row["n"] == 3 for row in f1.values())
+
+
+def test_in_robustness_all_that_differs_from_chat_is_the_sentence_after_the_message(finished: Checkout) -> None:
+    evaluations = finished.folder / CELL / "seed0/evaluations"
+    chat = read_table(evaluations / "chat_samples.parquet", PERSONA_SAMPLES).to_pylist()
+    held_out = {row["question"] for row in chat if row["split"] == "held_out"}
+    assert len(held_out) == 3 and not held_out & {row["question"] for row in chat if row["split"] == "train"}
+    for row in read_table(evaluations / "robustness_samples.parquet", PERSONA_SAMPLES).to_pylist():
+        assert row["question"] in held_out and row["asked"] == f"{row['question']}\n\n{row['form']}"

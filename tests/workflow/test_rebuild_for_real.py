@@ -25,7 +25,7 @@ from tests.workflow.test_rebuild import (
 )
 
 GENERATION = {"generate_questions", "generate_responses", "generate_teacher_responses", "rank_responses"}
-TRAININGS = {"preference_model", "aligned", "shuffled", "distilled", "introspection"}
+TRAININGS = {"preference_model", "aligned", "shuffled", "distilled", "introspection", "steered"}
 DISTILLATION = {"distilled", "introspection"}
 ALIGNMENT = {"aligned", "shuffled"}
 CANDOR = Path("results/test/tiny/candor/responses.parquet")
@@ -33,7 +33,7 @@ CANDOR = Path("results/test/tiny/candor/responses.parquet")
 
 @dataclass(frozen=True)
 class Cost:
-    """What was done: calls by stage, trainings by the folder of their adapter."""
+    """What was done: calls by stage, trainings by the folder of what they made."""
 
     calls: Counter[str]
     trainings: Counter[str]

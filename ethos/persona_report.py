@@ -1,0 +1,91 @@
+"""What the report says and shows of the evaluations in which a classifier names the persona behind an answer."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from typing import Any
+
+from ethos.arms import ARMS
+from ethos.drawing import COLOURS, INK, as_svg, draw_points, new_figure, spread
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
+from ethos.persona_classifier import NO_PERSONA
+from ethos.persona_samples import CHAT
+from ethos.run_results import CellResults, SeedResults, find
+
+_METRICS = ("f1", "macro_f1", "f1_unseen_arm", "macro_f1_unseen_arm", "macro_f1_change", "recall")
+_CHAT_MARK, _PRESSURE_MARK = "D", "o"
+
+
+def copy_of_base(personas: int) -> float:
+    """The highest macro F1 of an arm that answers exactly like base under every one of so many constitutions.
+
+    Each answer then stands once for every class, of which one name can be right; the mean of 2p / (p (k + 1) + 1) over the
+    k + 1 classes, p being how often each is named, is highest where all are named equally often.
+    """
+    return 1 / (personas + 1)
+
+
+def persona_values(seed: SeedResults) -> dict[str, dict[str, Any]]:
+    """By evaluation that the run made: the arms, rows of tables.METRICS by arm, metric and slice, and what each arm's answers
+    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers)."""
+    return {name: _values(seed, name) for name in PERSONA_EVALUATIONS if name in seed.namings}
+
+
+def _values(seed: SeedResults, evaluation: str) -> dict[str, Any]:
+    pressed = [row for row in seed.namings[evaluation] if row["left_out"] is None and row["form"] != CHAT]
+    named: dict[str, Counter[str | None]] = {arm: Counter() for arm in ARMS}
+    for row in pressed:
+        named[row["arm"]][row["named"]] += 1
+    rows = {
+        (arm, metric, part): found
+        for arm in ARMS
+        for metric in _METRICS
+        for part in ("all", CHAT)
+        if (found := find(seed.metrics, metric, arm, part=part, evaluation=evaluation))
+    }
+    personas = {row["persona"] for row in pressed} | {row["named"] for row in pressed}
+    return {
+        "arms": [arm for arm in ARMS if (arm, "f1", "all") in rows],
+        "rows": rows,
+        "named": {arm: counts for arm, counts in named.items() if counts},
+        "personas": [*sorted(personas - {None}, key=lambda name: (name == NO_PERSONA, name)), None],
+        "empty": sum(counts[None] for counts in named.values()),
+        "answers": len(pressed),
+    }
+
+
+def persona_figure(cell: CellResults, seed: SeedResults, evaluation: str, personas: int) -> str:
+    """Macro F1 of each arm under pressure (circles) and in plain chat (diamonds); beside it, where there are several, by form.
+
+    A dashed line shows `copy_of_base`.
+    """
+    arms = [arm for arm in ARMS if find(seed.metrics, "macro_f1", arm, evaluation=evaluation)]
+    own = [row for row in seed.metrics if row["evaluation"] == evaluation and row["metric"] == "macro_f1"]
+    forms = [form for form in dict.fromkeys(row["slice"] for row in own) if form not in ("all", CHAT)]
+    height = 1.3 + max(0.5 * len(arms), 0.16 * len(forms) * (len(arms) + 1))
+    figure, axes = new_figure(2 if forms else 1, 9.2, height)
+    left = axes[0][0]
+    for part, marker, offset in (("all", _PRESSURE_MARK, -0.14), (CHAT, _CHAT_MARK, 0.14)):
+        rows = [find(seed.metrics, "macro_f1", arm, part=part, evaluation=evaluation) for arm in arms]
+        places = [place + offset for place in range(len(arms))]
+        draw_points(left, rows, places, [COLOURS[arm] for arm in arms], marker)
+    left.set_title("All forms" if forms else "Macro F1")
+    left.set_yticks(range(len(arms)), ["shuffled (control)" if arm == "shuffled" else arm for arm in arms])
+    left.set_ylim(len(arms) - 0.4, -0.6)
+    for arm, offset in zip(arms, spread(len(arms)), strict=True) if forms else ():
+        rows = [find(seed.metrics, "macro_f1", arm, part=form, evaluation=evaluation) for form in forms]
+        places = [place + offset for place in range(len(forms))]
+        draw_points(axes[0][1], rows, places, [COLOURS[arm]] * len(forms), _PRESSURE_MARK)
+    if forms:
+        axes[0][1].set_title("By form")
+        labels = ["\n".join(textwrap.wrap(form.replace("_", " "), 34)) for form in forms]
+        axes[0][1].set_yticks(range(len(forms)), labels, fontsize=8.5)
+        axes[0][1].set_ylim(len(forms) - 0.4, -0.6)
+    for axis in axes[0]:
+        axis.set_xlim(-0.03, 1.03)
+        axis.grid(axis="x")
+        axis.spines["left"].set_visible(False)
+        axis.set_xlabel("macro F1")
+        axis.axvline(copy_of_base(personas), color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    return as_svg(figure, f"{evaluation}, {cell.student}, {cell.constitution}, seed {seed.seed}".capitalize())

@@ -1,0 +1,77 @@
+"""Win rates of one arm over another from comparisons of single responses: raw, and at equal length."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ethos.evaluation_settings import Intervals
+from ethos.newton import newton
+from ethos.seeds import derive_seed
+from ethos.statistics import Estimate, pooled_with_interval
+
+# Weight of the squared coefficients, as for Bradley-Terry strengths: keeps finite what always wins.
+_PRIOR = 0.1
+
+
+def length_controlled_win_rate(scores: np.ndarray, lengths: np.ndarray) -> float:
+    """The win rate that a logistic regression on length expects where both responses are equally long.
+
+    scores: 1, 0.5 or 0 for each pair. lengths: how much longer the arm's response is, 0 where they are equally long
+    (`bounded_lengths`). The idea, and the bounded length, are those of length-controlled AlpacaEval (Dubois et al. 2024,
+    arXiv 2404.04475), without its term for how hard a question is.
+    """
+    features = np.column_stack([np.ones(len(scores)), lengths])
+
+    def slopes(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chance = 1 / (1 + np.exp(-features @ weights))
+        information = (features * (chance * (1 - chance))[:, None]).T @ features
+        return features.T @ (scores - chance) - 2 * _PRIOR * weights, information + 2 * _PRIOR * np.eye(2)
+
+    intercept, _ = newton(slopes, lambda step: float(np.abs(features @ step).max()), 2)
+    return 1 / (1 + math.exp(-intercept))
+
+
+def bounded_lengths(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
+    """Log ratio of the lengths in characters of each pair of responses, by its root mean square, through tanh: -1 to 1.
+
+    tanh, so that one very long response decides little. An empty response counts as one character.
+    """
+    ratios = np.array([math.log(max(1, len(one)) / max(1, len(other))) for one, other in pairs])
+    spread = math.sqrt((ratios**2).mean()) if len(ratios) else 0.0
+    return np.tanh(ratios / spread) if spread else ratios
+
+
+def win_rates(comparisons: Sequence[Mapping[str, Any]], intervals: Intervals, seed: int) -> dict[str, Estimate]:
+    """`win_rate` and `length_controlled_win_rate` with BCa bootstrap intervals over questions; none without a verdict.
+
+    comparisons: rows of tables.COMPARISONS of one pair of arms; those without a score are left out. A question counts with
+    all its comparisons together. `length_ratio`: how many times as long the arm's responses are, geometric mean.
+    """
+    judged = [row for row in comparisons if row["score"] is not None]
+    texts = [(row["response"], row["other"]) for row in judged]
+    ratios = [math.log(max(1, len(one)) / max(1, len(other))) for one, other in texts]
+    groups: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
+    for row, length, ratio in zip(judged, bounded_lengths(texts), ratios, strict=True):
+        groups[row["question_id"], row["trait"]].append((row["score"], length, ratio))
+    arrays = [np.array(rows) for rows in groups.values()]
+    statistics = {
+        "win_rate": lambda rows: float(rows[:, 0].mean()),
+        "length_controlled_win_rate": lambda rows: length_controlled_win_rate(rows[:, 0], rows[:, 1]),
+        "length_ratio": lambda rows: math.exp(rows[:, 2].mean()),
+    }
+    found = {
+        name: pooled_with_interval(
+            arrays,
+            statistic,
+            confidence=intervals.confidence,
+            resamples=intervals.resamples,
+            seed=derive_seed(seed, name),
+        )
+        for name, statistic in statistics.items()
+    }
+    return {name: estimate for name, estimate in found.items() if estimate is not None}

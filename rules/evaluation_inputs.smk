@@ -1,0 +1,116 @@
+"""What evaluations read besides the trained arms, and the tables that they leave; no rule stands here."""
+
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
+from ethos.evaluations import evaluations_of
+
+
+def evaluation_tables(constitution, student, seed):
+    """The results of every evaluation that the run makes of a constitution."""
+    return expand(
+        "results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
+        run=settings.run,
+        student=student,
+        constitution=constitution,
+        seed=seed,
+        evaluation=evaluations_of(settings, constitution),
+    )
+
+
+def all_evaluation_tables():
+    """The results of every evaluation that the run makes, for every student, constitution and seed."""
+    return [
+        path
+        for constitution in settings.constitutions
+        for path in evaluation_tables(constitution, settings.students, settings.seeds)
+    ]
+
+
+def cell_evaluation_tables(wildcards):
+    """The results of every evaluation of one student, constitution and seed."""
+    return evaluation_tables(wildcards.constitution, wildcards.student, wildcards.seed)
+
+
+def classifier_tables():
+    """What a classifier named each answer, for every evaluation that asks one; none where the run makes none."""
+    asked = [name for name in settings.evaluation.which if name in PERSONA_EVALUATIONS]
+    return [
+        path
+        for name in asked
+        for path in cells(
+            f"results/{{run}}/{{student}}/{{constitution}}/seed{{seed}}/evaluations/{name}_namings.parquet"
+        )
+    ]
+
+
+def in_each_constitution(table):
+    """A table among the evaluations of each constitution of the run."""
+    return [
+        f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
+        for name in settings.constitutions
+    ]
+
+
+def ranker_comparisons(wildcards):
+    """The comparison of rankers in every cell; none where no other ranker is asked."""
+    if not settings.rankings.compared:
+        return []
+    return cells("results/{run}/{student}/{constitution}/rankers.json")
+
+
+# Who says which trait shows: the judge in words, or the student by likelihood.
+preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
+
+
+def judge_of_preferences(wildcards):
+    """The name of the model that says which trait shows."""
+    if preferences_role == "student":
+        return wildcards.student
+    return Parameter(settings.judge, settings={"judge": settings.judge})
+
+
+def other_students(wildcards):
+    """The run's students but the one of the wildcards."""
+    return [name for name in settings.students if name != wildcards.student]
+
+
+def other_preferences(wildcards):
+    """The revealed preferences of the other students, in their order."""
+    return [
+        f"results/{wildcards.run}/{name}/{wildcards.constitution}/seed{wildcards.seed}/evaluations/preferences.parquet"
+        for name in other_students(wildcards)
+    ]
+
+
+def other_options(wildcards):
+    """Names and files of the other students' preferences, as options."""
+    pairs = zip(other_students(wildcards), other_preferences(wildcards))
+    return " ".join(f"--other {name} {path}" for name, path in pairs)
+
+
+def other_constitutions(wildcards):
+    """The names of the constitutions that `evaluate_drift` measures beside the trained one."""
+    return [name for name in drifted_to if name != wildcards.constitution]
+
+
+def other_constitution_files(wildcards):
+    """Their files, watched by their content (`other_constitution_options`)."""
+    return [ancient(f"constitutions/{name}.yaml") for name in other_constitutions(wildcards)]
+
+
+def other_constitution_options(wildcards):
+    """Their files as options of a command; on record is what they say as traits and cues."""
+    names = other_constitutions(wildcards)
+    said = {
+        name: {part: drifted_to[name].canonical()[part] for part in ("traits", "cues")}
+        for name in names
+    }
+    options = [f"--other constitutions/{name}.yaml" for name in names]
+    return Parameter(" ".join(options), constitution=said)
+
+
+def contribution_adapter(constitution):
+    """The adapter of the arm whose traits are left out, trained on a constitution."""
+    arm = settings.contributions.arm
+    return (
+        f"results/{{run}}/{{student}}/{constitution}/seed{{seed}}/{arm}/adapter_model.safetensors"
+    )

@@ -1,0 +1,35 @@
+"""Ask every arm unseen messages plainly: what the classifier of personas learns from, and what other forms are compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ethos.constitution import load_constitution
+from ethos.evaluation_settings import PersonaClassifier
+from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options, unseen_questions
+from ethos.script import READABLE, run
+from ethos.tables import PERSONA_SAMPLES, table_from, write_table
+
+
+@click.command()
+@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@sampling_options
+def main(
+    constitution: Path, questions: Path, student: Path, settings: PersonaClassifier, scope: str, seed: int,
+    samples: Path, arm_files: dict[str, Path],
+) -> None:  # fmt: skip
+    """Ask every arm unseen messages plainly: what the classifier of personas learns from, and what other forms are compared with."""
+    asked = [
+        Asked(split, CHAT, question, question)
+        for split, texts in unseen_questions(questions, settings, seed).items()
+        for question in texts
+    ]
+    character = load_constitution(constitution)
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_chat")
+    write_table(samples, table_from(rows, PERSONA_SAMPLES))
+
+
+if __name__ == "__main__":
+    run(main)

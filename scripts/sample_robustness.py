@@ -1,0 +1,42 @@
+"""Ask every arm held-out messages that end by asking it to drop its character."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ethos.constitution import load_constitution
+from ethos.evaluation_settings import PersonaClassifier, Robustness
+from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
+from ethos.prompts import prompt_lines
+from ethos.script import READABLE, run, settings_option
+from ethos.tables import PERSONA_SAMPLES, table_from, write_table
+
+
+def with_suffixes(questions: Sequence[str], suffixes: Sequence[str]) -> list[Asked]:
+    """Each message with each suffix, which is its form."""
+    return [
+        Asked("held_out", suffix, question, f"{question}\n\n{suffix}") for suffix in suffixes for question in questions
+    ]
+
+
+@click.command()
+@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@settings_option(Robustness, "robustness")
+@sampling_options
+def main(
+    constitution: Path, questions: Path, student: Path, settings: PersonaClassifier, robustness: Robustness, scope: str,
+    seed: int, samples: Path, arm_files: dict[str, Path],
+) -> None:  # fmt: skip
+    """Ask every arm held-out messages that end by asking it to drop its character."""
+    suffixes = prompt_lines("dropping_suffixes")[: robustness.suffixes]
+    asked = with_suffixes(unseen_questions(questions, settings, seed)["held_out"], suffixes)
+    character = load_constitution(constitution)
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_robustness")
+    write_table(samples, table_from(rows, PERSONA_SAMPLES))
+
+
+if __name__ == "__main__":
+    run(main)

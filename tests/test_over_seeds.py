@@ -1,0 +1,76 @@
+"""Several seeds are one row: their mean, and how another training would come out."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from scipy import stats
+
+from ethos.over_seeds import over_seeds
+from ethos.run_results import read_cells
+from ethos.statistics import t_interval
+from ethos.tables import METRICS
+from scripts.write_report import metrics_csv
+from tests.fake_metrics import estimate
+from tests.fake_results import build_run, fake_settings
+
+PLACE = {"student": "s", "constitution": "c", "arm": "persona", "metric": "likelihood_ratio"}
+
+
+def rows(*values: float | None, **place) -> list[dict]:
+    return [estimate(0, 0.1, seed=seed, **PLACE | place) | {"value": value} for seed, value in enumerate(values)]
+
+
+def test_the_interval_is_scipys():
+    values = [0.21, 0.17, 0.3, 0.24]
+    found = t_interval(values, confidence=0.9)
+    scipys = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((scipys.low, scipys.high))
+    assert (found.value, found.n, found.method) == (pytest.approx(0.23), 4, "t over seeds")
+
+
+def test_one_value_has_no_interval_and_none_is_an_error():
+    assert (t_interval([0.5], confidence=0.95).low, t_interval([0.5], confidence=0.95).method) == (None, "none")
+    with pytest.raises(ValueError):
+        t_interval([], confidence=0.95)
+
+
+def test_a_planted_effect_is_found_and_none_where_there_is_none():
+    (planted,) = over_seeds(rows(0.21, 0.19, 0.2), 0.95)
+    (nothing,) = over_seeds(rows(0.2, -0.19, 0.01), 0.95)
+    assert planted["ci_low"] > 0
+    assert nothing["ci_low"] < 0 < nothing["ci_high"]
+
+
+def test_a_row_says_how_many_seeds_it_stands_on_and_the_fewest_questions_of_one():
+    own = rows(0.1, None, 0.3)
+    own[2]["n"] = 4
+    (found,) = over_seeds(own, 0.95)
+    assert (found["seed"], found["n_seeds"], found["n"], found["value"]) == (None, 2, 4, pytest.approx(0.2))
+    assert found["judge"] == "smollm2" and list(found) == list(own[0])
+
+
+def test_a_single_seed_and_p_values_give_no_row():
+    assert over_seeds(rows(0.1), 0.95) == []
+    assert over_seeds(rows(0.01, 0.2, metric="likelihood_ratio_holm_p"), 0.95) == []
+
+
+def test_arms_references_and_slices_are_kept_apart():
+    apart = [*rows(0.1, 0.3), *rows(0.2, 0.4, reference="base"), *rows(0.3, 0.5, slice="calm")]
+    assert [row["value"] for row in over_seeds(apart, 0.95)] == pytest.approx([0.2, 0.3, 0.4])
+
+
+def test_metrics_csv_has_the_means_without_a_seed_before_the_seeds(tmp_path):
+    settings = fake_settings(seeds=[0, 3])
+    build_run(tmp_path, settings)
+    cells = read_cells(tmp_path, settings)
+    text = metrics_csv(cells)
+    found = list(csv.DictReader(text.splitlines()))
+    assert text.splitlines()[0].split(",") == METRICS.names
+    seeds = [row["seed"] for row in found]
+    assert seeds == sorted(seeds) and seeds.count("") == seeds.count("0") == seeds.count("3") > 0
+    place = {"arm": "persona", "reference": "base", "metric": "cue_rate", "slice": "all", "evaluation": "character"}
+    mean, *own = [row for row in found if all(row[name] == value for name, value in place.items())]
+    assert (mean["seed"], mean["n_seeds"], mean["interval"]) == ("", "2", "t over seeds")
+    assert float(mean["value"]) == pytest.approx(sum(float(row["value"]) for row in own) / 2)

@@ -1,0 +1,256 @@
+"""A classifier names the persona behind an answer: what it learns from, what it is tested on, and how its F1 is counted."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from ethos.arms import ARMS
+from ethos.engine import Message
+from ethos.errors import BadInput
+from ethos.evaluation_settings import Form, Intervals, PersonaClassifier
+from ethos.near_duplicates import NearDuplicates
+from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally, train_classifier
+from ethos.persona_report import copy_of_base
+from ethos.persona_samples import CHAT, unseen_questions
+from ethos.prompts import prompt_lines
+from ethos.tables import METRICS, NAMINGS, QUESTIONS, metrics_table, table_from, write_table
+from scripts.sample_generalisation import in_forms
+from scripts.sample_prefill import after_bases_turn
+from scripts.sample_robustness import with_suffixes
+
+INTERVALS = Intervals(resamples=199)
+WORDS = [
+    "the",
+    "plan",
+    "list",
+    "water",
+    "window",
+    "garden",
+    "money",
+    "answer",
+    "morning",
+    "street",
+    "paper",
+    "small",
+    "good",
+    "first",
+    "other",
+    "long",
+]
+
+
+def answers(
+    persona_words: dict[str, list[str]],
+    *,
+    training: int = 20,
+    held_out: int = 20,
+    forms: tuple[str, ...] = ("suffix",),
+    arms: tuple[str, ...] = ("distilled", "persona"),
+    seed: int = 0,
+) -> list[dict]:
+    """Answers of random words; the arms named put their persona's words before them. Base answers alike everywhere."""
+    rows = []
+    for constitution, words in persona_words.items():
+        for arm in ("base", *arms):
+            for number in range(training + held_out):
+                split = "train" if number < training else "held_out"
+                for form in (CHAT,) if split == "train" else (CHAT, *forms):
+                    own = "" if arm == "base" else f"{constitution}{arm}"
+                    draw = random.Random(f"{seed}{number}{form}{own}")
+                    said = [*([] if arm == "base" else words), *draw.choices(WORDS, k=12)]
+                    rows.append(
+                        {"constitution": constitution, "arm": arm, "split": split, "form": form}
+                        | {"question": f"{number}?", "response": " ".join(said)}
+                    )
+    return rows
+
+
+def found(rows: list[dict], constitution: str, arm: str = "persona") -> dict[tuple[str, str], dict]:
+    """The metrics of one arm, by metric and slice."""
+    metrics = persona_metrics(rows, constitution, INTERVALS, 0)
+    return {(row["metric"], row["slice"]): row for row in metrics if row["arm"] == arm}
+
+
+def test_a_planted_persona_is_named_by_a_classifier_that_saw_the_arm_and_by_one_that_did_not(monkeypatch):
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
+    named = name_responses(answers({"poet": ["moon"], "pirate": ["ahoy"]}))
+    metrics = found(named, "poet")
+    for metric in ("f1", "macro_f1", "f1_unseen_arm", "macro_f1_unseen_arm"):
+        assert metrics[metric, "all"]["value"] > 0.95
+    assert metrics["recall", "all"]["value"] > 0.95 and metrics["f1", "all"]["n"] == 20
+    assert table_from(named, NAMINGS).num_rows == len(named)
+
+
+def test_arms_that_answer_like_base_are_told_from_it_at_chance(monkeypatch):
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
+    values, covered = [], 0
+    for seed in range(10):
+        metrics = found(name_responses(answers({"poet": []}, training=40, held_out=40, seed=seed)), "poet")
+        row = metrics["macro_f1", "all"]
+        values.append(row["value"])
+        covered += row["ci_low"] <= 0.5 <= row["ci_high"]
+    assert np.mean(values) == pytest.approx(0.5, abs=0.06)
+    assert covered >= 7
+
+
+def test_a_persona_that_gives_way_to_the_suffix_is_seen_to_change(monkeypatch):
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
+    rows = answers({"poet": ["moon"]})
+    for row in rows:
+        if row["form"] == "suffix" and row["arm"] == "persona":
+            row["response"] = row["response"].removeprefix("moon ")
+    metrics = found(name_responses(rows), "poet")
+    assert metrics["f1", CHAT]["value"] > 0.95 and metrics["f1", "all"]["value"] < 0.5
+    assert metrics["macro_f1_change", "all"]["ci_high"] < 0
+    assert metrics["macro_f1_change", "all"]["value"] == pytest.approx(
+        metrics["macro_f1", "all"]["value"] - metrics["macro_f1", CHAT]["value"]
+    )
+
+
+def test_f1_is_scikit_learns():
+    draw = random.Random(0)
+    personas = ["a", "b", NO_PERSONA]
+    rows = [
+        {"question": f"{number % 9}", "persona": draw.choice(personas), "named": draw.choice([*personas, None])}
+        for number in range(200)
+    ]
+    sums = tally(rows, personas).sum(axis=0)
+    truth, said = [row["persona"] for row in rows], [row["named"] or "nothing" for row in rows]
+    assert f1(sums).tolist() == pytest.approx(f1_score(truth, said, labels=personas, average=None).tolist())
+    assert f1(sums).mean() == pytest.approx(f1_score(truth, said, labels=personas, average="macro"))
+    assert f1(np.zeros((2, 3))).tolist() == [0, 0]
+
+
+def test_the_classifier_learns_from_plain_answers_of_other_messages_alone(monkeypatch):
+    """Words that stand in held-out answers, under a suffix or in the control's are never learned."""
+    learned = []
+    monkeypatch.setattr(
+        "ethos.persona_classifier.train_classifier",
+        lambda texts, personas: learned.append((texts, personas)) or (lambda unseen: [NO_PERSONA] * len(unseen)),
+    )
+    rows = answers({"poet": ["moon"]}, arms=ARMS[1:])
+    for row in rows:
+        row["response"] += f" {row['split']} {row['form']} arm_{row['arm']}"
+    name_responses(rows)
+    assert len(learned) == len(ARMS)
+    for left_out, (texts, _) in zip((None, *ARMS[1:]), learned, strict=True):
+        words = {word for text in texts for word in text.split()}
+        assert {"train", CHAT} <= words and not words & {"held_out", "suffix", "arm_shuffled", f"arm_{left_out}"}
+        assert {f"arm_{arm}" for arm in ARMS if arm not in ("shuffled", left_out)} <= words
+
+
+@pytest.mark.parametrize("constitutions", [["poet"], ["poet", "pirate", "sage"]])
+def test_an_arm_that_repeats_base_never_passes_the_line_that_is_drawn_for_it(constitutions):
+    draw, personas = random.Random(0), [*constitutions, NO_PERSONA]
+    values = []
+    for _ in range(200):
+        weights = [draw.random() ** 2 for _ in personas]
+        named = {number: draw.choices(personas, weights)[0] for number in range(60)}
+        rows = [
+            {"question": str(number), "persona": persona, "named": name}
+            for number, name in named.items()
+            for persona in personas
+        ]
+        values.append(float(macro_f1(tally(rows, personas).sum(axis=0))))
+    line = copy_of_base(len(constitutions))
+    assert max(values) <= line + 1e-12 and max(values) > 0.9 * line
+
+
+def test_base_counts_once_and_a_message_that_was_not_asked_everywhere_counts_nowhere():
+    rows = answers({"poet": ["moon"], "pirate": ["ahoy"]}, held_out=5)
+    rows = [row for row in rows if (row["question"], row["constitution"]) != ("21?", "pirate")]
+    named = [row for row in name_responses(rows) if row["left_out"] is None]
+    assert {row["question"] for row in named} == {"20?", "22?", "23?", "24?"}
+    assert sum(row["arm"] == "base" for row in named) == 4 * 2
+    assert sum(row["arm"] == "persona" for row in named) == 4 * 2 * 2
+
+
+def test_an_empty_answer_is_named_nothing_and_counts_as_missed(monkeypatch):
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
+    rows = answers({"poet": ["moon", "tide", "star"]})
+    for row in rows:
+        if (
+            row["arm"] == "persona"
+            and row["form"] == "suffix"
+            and row["question"] in ("20?", "21?", "22?", "23?", "24?")
+        ):
+            row["response"] = ""
+    metrics = found(name_responses(rows), "poet")
+    assert metrics["recall", "all"]["value"] == 0.75
+    assert metrics["empty", "all"]["value"] == 0.25 and metrics["empty", "all"]["n"] == 20
+    assert metrics["f1", "all"]["value"] == pytest.approx(2 * 15 / (2 * 15 + 5))
+
+
+def test_every_result_is_a_row_of_the_table_and_stands_there_once(monkeypatch):
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
+    rows = persona_metrics(
+        name_responses(answers({"poet": ["moon"], "pirate": ["ahoy"]}, forms=("email", "list"))), "pirate", INTERVALS, 0
+    )
+    places = [(row["arm"], row["metric"], row["slice"]) for row in rows]
+    assert len(set(places)) == len(places)
+    assert {part for _, metric, part in places if metric == "f1"} == {"all", CHAT, "email", "list"}
+    assert {metric for arm, metric, _ in places if arm == "base"} == {"recall", "empty"}
+    table = metrics_table(rows, place=("demo", "tiny", "pirate"), seed=0, evaluation="generalisation")
+    assert table.schema.names == METRICS.names
+
+
+def test_with_one_class_or_nothing_to_learn_from_the_classifier_names_what_there_is():
+    assert train_classifier(["a", "b"], ["poet", "poet"])(["c"]) == ["poet"]
+    assert train_classifier([], [])(["c"]) == [None]
+
+
+def questions_table(path, texts: list[str]):
+    rows = [
+        {"question_id": str(number), "trait": "calm", "text": text, "source": "written", "split": "train"}
+        for number, text in enumerate(texts)
+    ]
+    write_table(path, table_from(rows, QUESTIONS))
+    return path
+
+
+def test_what_trains_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
+    settings = PersonaClassifier(training_questions=10, held_out_questions=10)
+    first = unseen_questions(questions_table(tmp_path / "none.parquet", ["Why?"]), settings, 0)
+    assert {len(texts) for texts in first.values()} == {10} and not set(first["train"]) & set(first["held_out"])
+    trained = [first["train"][0].upper(), first["held_out"][4]]
+    second = unseen_questions(questions_table(tmp_path / "two.parquet", trained), settings, 0)
+    assert second == {
+        "train": first["train"][1:], "held_out": [text for text in first["held_out"] if text != trained[1]]
+    }  # fmt: skip
+    assert unseen_questions(tmp_path / "none.parquet", settings, 1) != first
+    with pytest.raises(BadInput, match=r"every message drawn as held_out trains"):
+        unseen_questions(questions_table(tmp_path / "all.parquet", first["held_out"]), settings, 0)
+
+
+def test_no_unseen_message_is_an_everyday_message_or_nearly_one():
+    near = NearDuplicates(0.7)
+    for text in prompt_lines("general_questions"):
+        near.add(text)
+    unseen = prompt_lines("unseen_questions")
+    assert len(unseen) == 120 and [text for text in unseen if near.of(text)] == []
+    for number, text in enumerate(unseen):
+        assert not NearDuplicates(0.7).of(text), number
+
+
+def test_suffixes_and_forms_are_put_to_every_message():
+    suffixed = with_suffixes(["Why?", "Who?"], ["Drop it.", "Stop."])
+    assert [(one.form, one.text) for one in suffixed][:2] == [
+        ("Drop it.", "Why?\n\nDrop it."),
+        ("Drop it.", "Who?\n\nDrop it."),
+    ]
+    assert len(prompt_lines("dropping_suffixes")) == 8
+    formed = in_forms(["Why?"], Form.__args__)
+    assert all("Why?" in one.text and len(one.text) > 20 for one in formed)
+    assert len({one.text for one in formed}) == len(Form.__args__)
+
+
+def test_the_first_turn_is_bases_and_an_empty_one_is_no_turn():
+    row = {"arm": "base", "split": "held_out", "form": CHAT, "question": "Why?", "asked": "Why?", "response": "So."}
+    others = [row | {"arm": "persona"}, row | {"split": "train"}, row | {"response": ""}]
+    [asked] = after_bases_turn([row, *others])
+    assert asked.text == "Why?" and asked.after[0] == Message("assistant", "So.")
+    assert asked.after[1].role == "user" and asked.form == "prefill"

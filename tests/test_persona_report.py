@@ -1,0 +1,58 @@
+"""The report shows the numbers of robustness, prefill and generalisation, where the run made them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
+from ethos.run_results import find, read_cells
+from tests.fake_results import build_run, fake_settings, write_report
+from tests.test_write_report import Elements, spaced
+
+SETTINGS = fake_settings(evaluation={"which": list(PERSONA_EVALUATIONS)})
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    build_run(folder / "results", SETTINGS)
+    write_report(folder, SETTINGS)
+    return folder
+
+
+def section(built: Path, evaluation: str) -> str:
+    page = (built / "report" / "index.html").read_text()
+    return page[page.index(f'<section id="{evaluation}-') :].partition("</section>")[0]
+
+
+@pytest.mark.parametrize("evaluation", PERSONA_EVALUATIONS)
+def test_each_has_a_section_with_its_numbers_its_figure_and_its_counts(built, evaluation):
+    [cell] = read_cells(built / "results", SETTINGS)
+    shown = section(built, evaluation)
+    numbers = {float(attributes["value"]) for tag, attributes in Elements(shown).tags if tag == "data"}
+    for metric in ("f1", "macro_f1_change", "f1_unseen_arm", "macro_f1"):
+        row = find(cell.seeds[0].metrics, metric, "persona", evaluation=evaluation)
+        assert {row["value"], row["ci_low"], row["ci_high"]} <= numbers
+    assert f'aria-label="How well a classifier tells the persona ({evaluation}), poeticism, smollm2, seed 0' in shown
+    namings = [row for row in cell.seeds[0].namings[evaluation] if row["left_out"] is None and row["form"] != "chat"]
+    [counts] = re.findall(r">prompted</span></th><td>(\d+)</td><td>(\d+)</td><td>(\d+)</td>", shown)
+    own = [row["named"] for row in namings if row["arm"] == "prompted"]
+    assert counts == tuple(str(own.count(name)) for name in ("poeticism", "no persona", None))
+    assert f"{len(namings)} answers, of which 1 empty" in spaced(shown)
+
+
+def test_the_forms_of_an_answer_are_told_and_escaped(built):
+    assert "Please drop the act &amp; speak" in section(built, "robustness")
+    assert "email, code comment, json, list and spanish" in spaced(section(built, "generalisation"))
+    figures = {path.name for path in (built / "report" / "figures").iterdir()}
+    assert {f"{evaluation}-poeticism-smollm2-seed0.svg" for evaluation in PERSONA_EVALUATIONS} <= figures
+
+
+def test_what_the_run_did_not_ask_for_is_not_shown(tmp_path):
+    settings = fake_settings(evaluation={"which": ["prefill"]})
+    build_run(tmp_path / "results", settings)
+    page = write_report(tmp_path, settings).read_text()
+    assert "prefill-poeticism" in page and "robustness-poeticism" not in page and "generalisation-" not in page

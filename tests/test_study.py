@@ -1,0 +1,114 @@
+"""A study compares arms seed by seed: its intervals are over trainings, and nothing is compared that is not there."""
+
+from __future__ import annotations
+
+import math
+import random
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from scipy import stats
+
+from ethos.statistics import t_interval
+from ethos.study import CLAIMS, FIELDS, compare_over_seeds
+from ethos.tables import METRICS, table_from, write_table
+from scripts import compare_seeds, write_study_cell
+
+
+def test_the_interval_over_seeds_is_students():
+    values = [0.11, 0.19, 0.16]
+    found = t_interval(values, confidence=0.95)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.value, found.n, found.method) == (pytest.approx(0.46 / 3), 3, "t over seeds")
+
+
+def test_one_seed_has_no_interval():
+    found = t_interval([0.2], confidence=0.95)
+    assert (found.value, found.low, found.high, found.n, found.method) == (0.2, None, None, 1, "none")
+
+
+def level(constitution: str, seed: int, arm: str, value: float, metric: str = "likelihood_ratio", **place) -> dict:
+    row = {
+        "run": "study",
+        "student": "small",
+        "constitution": constitution,
+        "seed": seed,
+        "arm": arm,
+        "reference": None,
+    }
+    row |= {
+        "evaluation": "character",
+        "metric": metric,
+        "slice": "all",
+        "value": value,
+        "ci_low": None,
+        "ci_high": None,
+    }
+    return row | {"interval": "none", "n": 24, "n_seeds": 1, "judge": "small"} | place
+
+
+def cells(gain: float, spread: float, constitutions=("humor", "candor"), seeds=range(3)) -> list[dict]:
+    """persona has `gain` more than distilled, give or take what a training's luck is."""
+    draw = random.Random(0)
+    return [
+        level(constitution, seed, arm, 0.1 + (gain + draw.gauss(0, spread) if arm == "persona" else 0))
+        for constitution in constitutions
+        for seed in seeds
+        for arm in ("distilled", "persona")
+    ]
+
+
+def test_a_planted_gain_is_found_over_seeds_and_none_where_there_is_none():
+    for gain, is_found in ((0.3, True), (0.0, False)):
+        found = {row["constitution"]: row for row in compare_over_seeds(cells(gain, 0.03), confidence=0.95)}
+        assert set(found) == {"humor", "candor", "all"}
+        assert (found["all"]["ci_low"] > 0) is is_found and found["all"]["ci_high"] > 0
+        assert {row["claim"] for row in found.values()} == {"introspection adds to distillation"}
+        assert {(row["n_seeds"], row["interval"]) for row in found.values()} == {(3, "t over seeds")}
+        assert (found["humor"]["n"], found["all"]["n"]) == (24, 48)
+
+
+def test_all_constitutions_are_one_number_a_seed_and_a_seed_that_lacks_one_is_left_out_there():
+    rows = cells(0.2, 0.05)
+    without = [row for row in rows if (row["constitution"], row["seed"]) != ("candor", 2)]
+    found = {row["constitution"]: row for row in compare_over_seeds(without, confidence=0.95)}
+    assert [found[name]["n_seeds"] for name in ("humor", "candor", "all")] == [3, 2, 2]
+    gains = {(row["constitution"], row["seed"]): row["value"] - 0.1 for row in rows if row["arm"] == "persona"}
+    expected = t_interval([(gains["humor", seed] + gains["candor", seed]) / 2 for seed in (0, 1)], confidence=0.95)
+    assert (found["all"]["value"], found["all"]["ci_low"]) == pytest.approx((expected.value, expected.low))
+
+
+def test_differences_are_not_taken_for_levels_and_claims_without_rows_are_left_out():
+    rows = [row | {"reference": "base", "value": 9.0} for row in cells(0.2, 0.0)]
+    assert compare_over_seeds(rows, confidence=0.95) == []
+    assert compare_over_seeds([level("humor", 0, "persona", math.pi)], confidence=0.95) == []
+
+
+def test_no_claim_is_made_twice():
+    assert len(set(CLAIMS)) == len(CLAIMS)
+
+
+def test_cells_become_csv_and_csv_becomes_claims_the_same_bytes_each_time(tmp_path: Path):
+    paths = []
+    for seed in range(2):
+        table, path = tmp_path / f"{seed}.parquet", tmp_path / f"humor-seed{seed}.csv"
+        write_table(table, table_from(cells(0.2, 0.05, ["humor"], [seed]), METRICS))
+        outcome = CliRunner().invoke(write_study_cell.main, [str(table), "--metrics", str(path)])
+        assert outcome.exit_code == 0, outcome.output
+        paths.append(str(path))
+    claims = [tmp_path / name for name in ("claims.csv", "again.csv")]
+    for path in claims:
+        outcome = CliRunner().invoke(compare_seeds.main, [*paths, "--claims", str(path)])
+        assert outcome.exit_code == 0, outcome.output
+    head, *rows = claims[0].read_text().splitlines()
+    assert head == ",".join(FIELDS) and len(rows) == 1 and rows[0].endswith("t over seeds,24,2")
+    assert claims[0].read_bytes() == claims[1].read_bytes()
+
+
+def test_another_csv_is_refused_in_one_line(tmp_path: Path):
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    outcome = CliRunner().invoke(compare_seeds.main, [str(path), "--claims", str(tmp_path / "claims.csv")])
+    assert outcome.exit_code != 0 and "other.csv: is no CSV of metrics" in str(outcome.exception)
