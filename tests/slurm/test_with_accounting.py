@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from tests.conftest import Checkout
 from tests.slurm.conftest import ask_for, on_slurm, slurm, slurm_job
 from tests.workflow.test_rebuild_for_real import assert_equal_results
 
 pytestmark = pytest.mark.slow
-LOCAL = {"prepare_model", "merge_persona", "evaluate_preference_model", "write_report", "record_run"}
+LOCAL = {"prepare_model", "prepare_tasks", "merge_persona", "evaluate_preference_model", "write_report", "record_run"}
+LOCAL |= {f"name_persona_{evaluation}" for evaluation in PERSONA_EVALUATIONS}
 
 
 @pytest.fixture(scope="module", autouse=True)
