@@ -14,6 +14,7 @@ import pytest
 from ethos.files import write_json
 from ethos.ledger import read_ledger
 from ethos.models import content_identity
+from ethos.steering import STEERING_FILES
 from ethos.stored_engine import ENGINE_FILES
 from ethos.stored_rewards import REWARD_FILES
 from ethos.tables import RESPONSES, REWARDS, read_table, table_from, write_table
@@ -149,7 +150,8 @@ def test_a_job_tells_what_it_used_found_or_made(workplace: Workplace):
 
 
 @pytest.mark.parametrize(
-    ("name", "files"), [("transformers_engine.py", ENGINE_FILES), ("reward_model.py", REWARD_FILES)]
+    ("name", "files"),
+    [("transformers_engine.py", (*ENGINE_FILES, *STEERING_FILES, "steering.py")), ("reward_model.py", REWARD_FILES)],
 )
 def test_every_module_that_decides_an_answer_counts(name: str, files: tuple[str, ...]):
     """All that the engine imports, but for what says only how an answer is asked for, refused or named."""
