@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from ethos.errors import BadInput
+from ethos.execution_settings import Execution
 from ethos.gpus import claim_gpu
-from ethos.settings import Execution
 
 VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
 _DEVICES = "CUDA_VISIBLE_DEVICES"

