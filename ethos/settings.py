@@ -203,6 +203,13 @@ class Settings(Section):
             raise FieldError(f"{name!r} is not one of `models`; known: {', '.join(self.models)}", *location)
 
     @property
+    def drifted_to(self) -> list[str]:
+        """The constitutions whose traits `drift` measures, trained or not; none where it is not asked."""
+        if "drift" not in self.evaluation.which:
+            return []
+        return self.evaluation.drift.constitutions or self.constitutions
+
+    @property
     def headline(self) -> str:
         return self.report.headline or self.constitutions[0]
 

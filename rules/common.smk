@@ -42,12 +42,11 @@ try:
     variants = leave_out_each(constitutions[measured.constitution]) if measured else {}
     constitutions |= variants
     # Whose traits `evaluate_drift` measures; they need not be trained.
-    drift = settings.evaluation.drift
     drifted_to = {
         name: constitutions.get(name) or load_constitution(f"constitutions/{name}.yaml")
-        for name in drift.constitutions or settings.constitutions
+        for name in settings.drifted_to
     }
-    for number, arm in enumerate(drift.arms):
+    for number, arm in enumerate(settings.evaluation.drift.arms):
         if arm not in ARMS:
             raise BadInput(
                 f"{arm!r} is no arm; known: {', '.join(ARMS)}",

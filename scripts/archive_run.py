@@ -98,7 +98,8 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
         COMMAND: f"{os.environ.get(COMMAND_VARIABLE, 'python scripts/archive_run.py')}\n".encode(),
     }
     made = [results, Path("logs") / settings.run, Path("benchmarks") / settings.run]
-    names = [*source_files(Path()), *(f"constitutions/{name}.yaml" for name in settings.constitutions)]
+    read = dict.fromkeys([*settings.constitutions, *settings.drifted_to])
+    names = [*source_files(Path()), *(f"constitutions/{name}.yaml" for name in read)]
     files |= {name: Path(name) for name in names}
     extra = zip(_message_files(settings), settings.questions.extra, strict=True)
     files |= {name: source.file for name, source in extra if source.file}

@@ -71,7 +71,13 @@ def test_an_archive_is_sound_and_holds_every_result_and_what_made_it(archived: C
     assert made - {ARCHIVE} <= names
     for room in ("logs/test", "benchmarks/test", "store/completions", "store/trainings", "prompts", "rules", "ethos"):
         assert any(name.startswith(f"{room}/") for name in names), room
-    assert {"settings.yaml", "constitutions/poeticism.yaml", "envs/ethos.lock", "Snakefile"} <= names
+    assert {
+        "settings.yaml",
+        "constitutions/poeticism.yaml",
+        "constitutions/sarcasm.yaml",
+        "envs/ethos.lock",
+        "Snakefile",
+    } <= names
     assert not any(name.startswith(("config", "tests", "constitutions/candor", "store/models/tiny/")) for name in names)
     assert "model.safetensors" not in {Path(name).name for name in names}
     assert b"snakemake archive --configfile config/test.yaml" in read(archived, "command.txt")
@@ -87,7 +93,7 @@ def test_an_archive_holds_what_its_ledgers_name_of_the_store_and_no_more(archive
             for line in archive.read(name).splitlines()
         }
         trainings = {f"training {name.split('/')[2]}" for name in archive.namelist() if "store/trainings" in name}
-    assert answers | trainings == {entry for entry in needed if not entry.startswith("model ")}
+    assert answers | trainings == {entry for entry in needed if not entry.startswith(("model ", "tasks "))}
 
 
 def test_an_archive_tells_commit_changes_models_and_machine(archived: Checkout) -> None:
