@@ -64,7 +64,7 @@ preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge"
 def judge_of_preferences(wildcards):
     """The name of the model that says which trait shows."""
     if preferences_role == "student":
-        return wildcards.student
+        return Parameter(wildcards.student, settings={})
     return Parameter(settings.judge, settings={"judge": settings.judge})
 
 

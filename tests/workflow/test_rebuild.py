@@ -204,7 +204,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and
         ("ethos/persona_classifier.py", "C=10", "C=9", {"name_persona"}, "code: ethos/persona_classifier.py"),
         ("config/test.yaml", "    traits: 6", "    traits: 8", {"evaluate_preferences"}, "evaluation.preferences.traits: 6 -> 8"),
         ("config/test.yaml", "conditions: [like, random]", "conditions: [like]", {"evaluate_preferences"}, 'evaluation.preferences.conditions: ["like", "random"] -> ["like"]'),
-        ("config/test.yaml", "verdict: likelihood", "verdict: judge", {"evaluate_preferences"}, "evaluation.preferences.verdict: likelihood -> judge"),
+        ("config/test.yaml", "verdict: likelihood", "verdict: judge", {"evaluate_preferences"}, "evaluation.preferences.verdict: likelihood -> judge; judge: tiny, not asked for before"),
         ("config/test.yaml", "  coherence:\n", "  coherence:\n    arm: distilled\n", {"evaluate_coherence"}, "evaluation.coherence.arm: persona -> distilled"),
         ("config/test.yaml", "run: test", "run: test\nreport: {examples: 3}", set(), "report.examples: 6 -> 3"),
         ("ethos/responses.py", "annotations\n", "annotations\n\nLIMIT = 1\n", FROM_RESPONSES, "code: ethos/responses.py"),
