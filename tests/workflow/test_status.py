@@ -39,4 +39,5 @@ def test_what_needs_the_network_is_prepared_alone(checkout: Checkout) -> None:
     assert outcome.returncode == 0, outcome.stderr
     assert list((checkout.folder / "store/models").glob("tiny-*/identity.json"))
     assert not (checkout.folder / "results/test").exists()
-    assert "test: 1 of 1 jobs done, 0 to do" in outcome.stderr
+    assert list((checkout.folder / "store/tasks").glob("*/tasks.json"))
+    assert "test: 2 of 2 jobs done, 0 to do" in outcome.stderr
