@@ -40,7 +40,7 @@ def test_traits_are_sorted_and_words_come_furthest_first(cell):
     moved = {
         row["slice"]: row
         for row in cell.metrics
-        if (row["evaluation"], row["arm"], row["reference"]) == ("preferences", "persona", "base")
+        if (row["metric"], row["arm"], row["reference"]) == ("bradley_terry", "persona", "base")
     }
     assert found.words_more == sorted(found.words_more, key=lambda word: -moved[word]["value"])
     assert all(moved[word]["ci_low"] > 0 for word in found.words_more)

@@ -11,7 +11,7 @@ from ethos.settings import Report
 from ethos.verdicts import judge_arm, signed
 from tests.fake_metrics import estimate, fake_metrics
 
-METRICS_OF_A_SEED = fake_metrics({"student": "s", "constitution": "c", "seed": 0}, random.Random(7))[0]
+METRICS_OF_A_SEED = fake_metrics({"student": "s", "constitution": "c", "seed": 0}, random.Random(7))
 
 
 @pytest.mark.parametrize(
