@@ -127,7 +127,7 @@ def test_new_code_with_the_same_calls_costs_jobs_but_no_call_and_no_training(cop
     assert results_by_content(copy.folder) == results
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_the_store_results_stand_and_what_is_made_again_has_the_same_bytes(
     copy: Checkout, finished_pair: Checkout
 ) -> None:
