@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from ethos.statistics import Estimate
 
 
-def proportion(right: Sequence[bool], *, confidence: float) -> Estimate:
-    """The share that is right, and its Wilson interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+def share_with_interval(hits: int, n: int, *, confidence: float) -> Estimate:
+    """A share of independent cases and its score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     from scipy import stats  # slow to import
 
-    bounds = stats.binomtest(sum(right), len(right)).proportion_ci(confidence, method="wilson")
-    return Estimate(sum(right) / len(right), float(bounds.low), float(bounds.high), len(right), "Wilson")
+    bounds = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
+    return Estimate(hits / n, float(bounds.low), float(bounds.high), n, "Wilson")
 
 
 def paired_difference(own: Sequence[bool], other: Sequence[bool], *, confidence: float) -> Estimate:
@@ -23,7 +23,7 @@ def paired_difference(own: Sequence[bool], other: Sequence[bool], *, confidence:
     doi:10.1002/(SICI)1097-0258(19981130)17:22<2635::AID-SIM954>3.0.CO;2-C). It holds its level where shares are near 0
     or 1 and items are few, and has a width even where the two agree on every item.
     """
-    p, q = proportion(own, confidence=confidence), proportion(other, confidence=confidence)
+    p, q = (share_with_interval(sum(right), len(right), confidence=confidence) for right in (own, other))
     phi = _correlation(own, other)
     difference = p.value - q.value
 
@@ -52,8 +52,13 @@ def mcnemar_p(own: Sequence[bool], other: Sequence[bool]) -> float:
 
     Only items on which the two differ tell anything; without a difference either is as often right there as the other.
     """
-    from scipy import stats
-
     gained = sum(a and not b for a, b in zip(own, other, strict=True))
     lost = sum(b and not a for a, b in zip(own, other, strict=True))
+    return sign_p(gained, lost)
+
+
+def sign_p(gained: int, lost: int) -> float:
+    """Two-sided exact p-value of so many changes one way and the other, were both equally likely; 1 without a change."""
+    from scipy import stats
+
     return float(stats.binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

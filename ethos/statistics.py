@@ -76,14 +76,6 @@ def t_interval(values: Sequence[float], *, confidence: float) -> Estimate:
     return Estimate(mean, mean - float(reach), mean + float(reach), sample.size, "t over seeds")
 
 
-def share_with_interval(hits: int, n: int, *, confidence: float) -> Estimate:
-    """A share of independent cases and its score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    from scipy import stats
-
-    bounds = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
-    return Estimate(hits / n, float(bounds.low), float(bounds.high), n, "Wilson")
-
-
 def sign_flip_p(differences: Sequence[float], *, resamples: int, seed: int) -> float:
     """Two-sided p-value of a mean paired difference: how often one at least as large comes of random signs.
 

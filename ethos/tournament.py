@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ethos.newton import newton
+from ethos.proportions import sign_p
 
 ELO_START = 1000.0  # the mean of all ratings, before and after
 _ELO_SCALE = 400.0  # points at which the stronger wins ten times for each time it loses (Elo 1978)
@@ -89,13 +90,11 @@ def moved_p(own: Matches, other: Matches) -> tuple[list[float], list[int]]:
     how often one side has at least so many if each difference has either sign with the same chance (McNemar 1947,
     doi:10.1007/BF02295996). It is the permutation test that swaps the two players of any match.
     """
-    from scipy import stats
-
     better = np.sign(np.nan_to_num(own.outcomes - other.outcomes))
     found, changed = [], []
     for item in range(own.items):
         signs = np.concatenate([better[own.first == item], -better[own.second == item]])
         rose, fell = int((signs > 0).sum()), int((signs < 0).sum())
-        found.append(float(stats.binomtest(rose, rose + fell).pvalue) if rose + fell else 1.0)
+        found.append(sign_p(rose, fell))
         changed.append(rose + fell)
     return found, changed

@@ -17,7 +17,7 @@ from ethos.evaluation_settings import Capabilities, Intervals
 from ethos.harness import ArmModel, ask_tasks, prepared_tasks
 from ethos.ledger import note_used, tasks_line
 from ethos.measures import paired
-from ethos.proportions import mcnemar_p, paired_difference, proportion
+from ethos.proportions import mcnemar_p, paired_difference, share_with_interval
 from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, holm, mean_with_interval
@@ -65,7 +65,7 @@ def capability_metrics(items: Sequence[Mapping[str, Any]], settings: Intervals, 
 
 def _compare_shares(own: Values, other: Values | None, settings: Intervals, _: int) -> tuple[Estimate, Estimate | None]:
     """The share of right answers, and its difference from the other's."""
-    level = proportion([*map(bool, own.values())], confidence=settings.confidence)
+    level = share_with_interval(sum(map(bool, own.values())), len(own), confidence=settings.confidence)
     return level, other and paired_difference(*_answers(own, other), confidence=settings.confidence)
 
 

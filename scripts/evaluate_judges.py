@@ -15,10 +15,11 @@ from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Sampling
 from ethos.evaluation_settings import Intervals, Judges
 from ethos.prompts import prompt_data
+from ethos.proportions import share_with_interval
 from ethos.rankers import score_responses
 from ethos.script import READABLE, WRITABLE, metrics_options, preference_model_options, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation, share_with_interval
+from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import JUDGEMENTS, metrics_table, table_from, write_table

@@ -12,7 +12,7 @@ from ethos.constitution import load_constitution
 from ethos.evaluation_settings import Intervals
 from ethos.folding import fold
 from ethos.prompts import prompt_data
-from ethos.statistics import share_with_interval
+from ethos.proportions import share_with_interval
 from ethos.tables import JUDGEMENTS, table_from
 from scripts.evaluate_judges import LabelledPair, LabelledPairs, judge_metrics, pairs_of, verdict_metrics
 from tests.conftest import ROOT

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ethos.proportions import mcnemar_p, paired_difference, proportion
+from ethos.proportions import mcnemar_p, paired_difference, share_with_interval
 
 
 def pairs(both: int, own: int, other: int, neither: int) -> tuple[list[bool], list[bool]]:
@@ -19,7 +19,7 @@ def pairs(both: int, own: int, other: int, neither: int) -> tuple[list[bool], li
 
 def test_a_share_has_wilsons_interval():
     """Against the closed form, for 81 of 263 as in Newcombe (1998), where it is 0.2553 to 0.3662."""
-    found = proportion([True] * 81 + [False] * 182, confidence=0.95)
+    found = share_with_interval(81, 263, confidence=0.95)
     p, n, z = 81 / 263, 263, stats.norm.ppf(0.975)
     middle, half = p + z**2 / (2 * n), z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     assert (found.value, found.n) == (p, n)
