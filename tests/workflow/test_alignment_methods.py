@@ -34,6 +34,7 @@ def test_an_alignment_is_watched_from_base_to_the_aligned_arm(finished: Checkout
 def test_another_method_runs_to_the_report(finished: Checkout, tmp_path: Path, method: str, said: str) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.edit("config/test.yaml", "  snapshots: 2", f"  snapshots: 2\n  {method}")
+    copy.edit("config/test.yaml", "evaluation:\n", "evaluation:\n  which: []\n")  # those beside the character
     outcome = copy.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
     before, after = results_by_content(finished.folder), results_by_content(copy.folder)

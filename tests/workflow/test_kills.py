@@ -79,26 +79,25 @@ def resumed(checkout: Checkout) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("victim", "kills"),
+    "victims",
     [
-        pytest.param("worker", 1, marks=pytest.mark.slow),
-        pytest.param("snakemake", 1, marks=pytest.mark.slow),
-        pytest.param("worker", 10, marks=pytest.mark.long),
-        pytest.param("snakemake", 10, marks=pytest.mark.long),
+        pytest.param(("worker", "snakemake"), marks=pytest.mark.slow, id="each once"),
+        pytest.param(("worker",) * 10, marks=pytest.mark.long, id="workers"),
+        pytest.param(("snakemake",) * 10, marks=pytest.mark.long, id="snakemake"),
     ],
 )
-def test_a_killed_run_resumes_and_ends_as_if_undisturbed(
-    finished: Checkout, tiny_model: Path, tmp_path: Path, victim: str, kills: int
+def test_a_killed_run_in_another_folder_with_another_batch_size_ends_as_if_undisturbed(
+    finished: Checkout, tiny_model: Path, tmp_path: Path, victims: tuple[str, ...]
 ) -> None:
-    chance = random.Random(kills)
+    chance = random.Random(len(victims))
     number, hit = 0, []
-    while len(hit) < kills:
+    while len(hit) < len(victims):
         checkout = Checkout.new(tmp_path / f"run{number}", tiny_model)
-        # At every step, so that a training that was killed has something to go on from.
-        checkout.edit("config/test.yaml", "threads: 1", "threads: 1\n  checkpoint_minutes: 0")
-        while len(hit) < kills and not (checkout.folder / "results/test/report/index.html").is_file():
-            rules = TRAINING if len(hit) % 2 or kills == 1 else GENERATION
-            if rule := run_and_kill(checkout, chance, victim, rules):
+        # A checkpoint at every step, so that a training that was killed has something to go on from.
+        checkout.edit("config/test.yaml", "threads: 1", "threads: 1\n  checkpoint_minutes: 0\n  batch_size: 11")
+        while len(hit) < len(victims) and not (checkout.folder / "results/test/report/index.html").is_file():
+            rules = TRAINING if len(hit) % 2 else GENERATION
+            if rule := run_and_kill(checkout, chance, victims[len(hit)], rules):
                 hit.append(rule)
             checkout.snakemake("--unlock")
         outcome = resumed(checkout)
@@ -106,5 +105,4 @@ def test_a_killed_run_resumes_and_ends_as_if_undisturbed(
         assert_equal_results(checkout, finished)
         assert results_by_content(checkout.folder).keys() == results_by_content(finished.folder).keys()
         number += 1
-    if kills > 1:
-        assert set(hit) & set(GENERATION) and set(hit) & set(TRAINING), hit
+    assert set(hit) & set(GENERATION) and set(hit) & set(TRAINING), hit

@@ -121,18 +121,6 @@ def test_no_result_names_a_path_of_this_machine(finished: Checkout) -> None:
     assert guilty == []
 
 
-def test_two_runs_in_two_folders_give_the_same_bytes_whatever_the_batch_size(
-    finished: Checkout, tmp_path: Path, tiny_model: Path
-) -> None:
-    other = Checkout.new(tmp_path / "elsewhere", tiny_model)
-    other.edit("config/test.yaml", "threads: 1", "threads: 1\n  batch_size: 11")
-    outcome = other.snakemake()
-    assert outcome.returncode == 0, outcome.stderr[-4000:]
-    first, second = results_by_content(finished.folder), results_by_content(other.folder)
-    assert list(first) == list(second)
-    assert [name for name in first if first[name] != second[name]] == []
-
-
 def test_a_run_made_again_from_the_store_calls_no_model(finished: Checkout, tmp_path: Path) -> None:
     copy = finished.copy(tmp_path / "again", "results", ".snakemake")
     target = "results/test/tiny/poeticism/rankings.parquet"
