@@ -13,6 +13,7 @@ import torch
 from transformers import PreTrainedModel
 from transformers.cache_utils import Cache, CacheLayerMixin
 
+from ethos.attention import as_layers_take_it
 from ethos.engine import Request, Sampling
 from ethos.reading import Context, Prompt, Reader
 from ethos.sampler import penalise_repetition, sample_tokens
@@ -171,9 +172,10 @@ class Batch:
         self.seen[rows, slots] = last
         self.mask[rows, 0, 0, slots] = 0
         self.position.rows, self.position.slots = rows, slots
+        distance = slots[:, None, None, None] - torch.arange(self.slots, device=self.model.device)
         out = self.model(
             input_ids=last[:, None],
-            attention_mask=self.mask,
+            attention_mask=as_layers_take_it(self.mask, distance, self.model.config.get_text_config()),
             position_ids=self.lengths[:, None],
             past_key_values=self.cache,
             use_cache=True,

@@ -57,6 +57,7 @@ def load_reward_base(folder: Path, dtype: torch.dtype, seed: int, *, trust_remot
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=1, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code
     )
-    if model.config.pad_token_id is None:
-        model.config.pad_token_id = model.config.eos_token_id
+    config = model.config.get_text_config()  # of a model that sees, too
+    if config.pad_token_id is None:
+        config.pad_token_id = config.eos_token_id
     return model

@@ -86,7 +86,7 @@ def run_model(
         positions += torch.tensor([[context.length] for context in before], device=model.device)
     logits = model(
         input_ids=ids,
-        attention_mask=causal_mask(own, earlier),
+        attention_mask=causal_mask(model.config.get_text_config(), own, earlier),
         position_ids=positions,
         past_key_values=cache,
         use_cache=True,

@@ -16,6 +16,7 @@ import torch
 
 from ethos.activations import add_steering
 from ethos.attention import NAME as ATTENTION
+from ethos.attention import other_attention
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
@@ -84,11 +85,7 @@ class TransformersEngine:
 
     def _refuse_other_attention(self, folder: Path) -> None:
         """The rows' masks are our own, so a model whose layers want others would be computed wrongly, in silence."""
-        config = self.model.config.get_text_config()
-        kinds = set(getattr(config, "layer_types", None) or []) - {"full_attention"}
-        capped = getattr(config, "attn_logit_softcapping", None)
-        if kinds or capped or getattr(config, "sliding_window", None):
-            what = ", ".join(sorted(kinds)) or ("capped logits" if capped else "a sliding window")
+        if what := other_attention(self.model.config.get_text_config()):
             raise BadInput(
                 f"has attention of another kind ({what}), which the embedded engine can't compute; use another model",
                 path=folder,
