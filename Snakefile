@@ -47,7 +47,6 @@ localrules:
     merge_persona,
     evaluate_preference_model,
     compare_students,
-    name_persona,
     write_report,
     record_run,
     archive_run,

@@ -157,7 +157,7 @@ class Drift(Section):
 PERSONA_EVALUATIONS: tuple[EvaluationName, ...] = ("robustness", "prefill", "generalisation")
 
 
-class PersonaClassifier(Section):
+class UnseenMessages(Section):
     """The messages by which a classifier learns and is tested to name the persona behind a response."""
 
     training_questions: int = Field(
@@ -171,6 +171,31 @@ class PersonaClassifier(Section):
     )
     sampling: Sampling = Field(
         Sampling(max_new_tokens=256), description="Sampling of all answers that the classifier reads."
+    )
+
+
+class FineTuning(Section):
+    """How a sequence classifier is fine-tuned."""
+
+    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate; it falls linearly.")
+    epochs: int = Field(3, ge=1, description="Passes over the plain answers.")
+    batch_size: int = Field(32, ge=1, description="Answers a step.")
+    max_tokens: int = Field(512, ge=8, description="Tokens that it reads of an answer.")
+
+
+class FineTuned(FineTuning):
+    """A sequence classifier that is fine-tuned on the same plain answers."""
+
+    model: Name = Field(
+        description="One of `models`; an encoder as ModernBERT, or any that transformers can put a head on."
+    )
+
+
+class PersonaClassifier(UnseenMessages):
+    """What names the persona behind a response, and the messages by which it learns and is tested."""
+
+    fine_tuned: FineTuned | None = Field(
+        None, description="A fine-tuned sequence classifier; logistic regression on the TF-IDF of words if not given."
     )
 
 

@@ -51,13 +51,18 @@ def load_model(folder: Path, dtype: torch.dtype, *, adapters: Sequence[Path] = (
     return model.to(dtype).eval()
 
 
-def load_reward_base(folder: Path, dtype: torch.dtype, seed: int, *, trust_remote_code: bool = False):
-    """The prepared model with a fresh head of one output; `seed` decides the head."""
-    transformers.set_seed(seed)
+def load_classifier(folder: Path, dtype: torch.dtype, classes: int, *, trust_remote_code: bool = False):
+    """The prepared model with a fresh head of so many outputs, drawn with torch's random numbers."""
     model = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=1, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code
+        folder, num_labels=classes, dtype=dtype, local_files_only=True, trust_remote_code=trust_remote_code
     )
     config = model.config.get_text_config()  # of a model that sees, too
     if config.pad_token_id is None:
         config.pad_token_id = config.eos_token_id
     return model
+
+
+def load_reward_base(folder: Path, dtype: torch.dtype, seed: int, *, trust_remote_code: bool = False):
+    """The prepared model with a fresh head of one output; `seed` decides the head."""
+    transformers.set_seed(seed)
+    return load_classifier(folder, dtype, 1, trust_remote_code=trust_remote_code)

@@ -38,10 +38,10 @@ def adapter_identity(folder: Path) -> str:
     return content_identity(folder)["content"]
 
 
-def check_model_folder(folder: Path, *, name: str) -> None:
-    """Refuse a folder that is not a complete chat model in safetensors.
+def check_model_folder(folder: Path, *, name: str, chats: bool = True) -> None:
+    """Refuse a folder that is not a complete model in safetensors.
 
-    Raises BadInput when it has no config, no safetensors weights, no tokenizer or no chat template.
+    Raises BadInput when it has no config, no safetensors weights, no tokenizer or, if it `chats`, no chat template.
     """
     if not (folder / "config.json").is_file():
         raise BadInput("has no config.json; give the folder of a transformers model", path=folder, field=name)
@@ -52,7 +52,7 @@ def check_model_folder(folder: Path, *, name: str) -> None:
     if not (folder / "tokenizer_config.json").is_file():
         raise BadInput("has no tokenizer_config.json; save the tokenizer beside the weights", path=folder, field=name)
     in_config = "chat_template" in read_json(folder / "tokenizer_config.json")
-    if not in_config and not (folder / "chat_template.jinja").is_file():
+    if chats and not in_config and not (folder / "chat_template.jinja").is_file():
         raise BadInput(
             "has no chat template; use an instruct model or add chat_template.jinja", path=folder, field=name
         )

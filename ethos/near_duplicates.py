@@ -10,6 +10,7 @@ from ethos.folding import fold
 _SHINGLE = 3
 # The estimate of a similarity of 0.7 is off by 0.03 (one standard deviation, sqrt(0.7 * 0.3 / 256)).
 _PERMUTATIONS, _SEED = 256, 1
+_BLANK = MinHash(num_perm=_PERMUTATIONS, seed=_SEED)  # drawing the permutations takes longer than a sketch
 # 64 bands of 4 rows find a pair of similarity s with probability 1 - (1 - s^4)^64: 0.98 at 0.5, all but 2e-8 at 0.7.
 _BANDS = (64, 4)
 
@@ -42,6 +43,6 @@ class NearDuplicates:
 def _sketch(text: str) -> MinHash:
     folded = fold(text)
     pieces = {folded[start : start + _SHINGLE] for start in range(max(1, len(folded) - _SHINGLE + 1))}
-    sketch = MinHash(num_perm=_PERMUTATIONS, seed=_SEED)
+    sketch = _BLANK.copy()
     sketch.update_batch([piece.encode() for piece in sorted(pieces)])
     return sketch

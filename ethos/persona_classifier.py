@@ -16,7 +16,7 @@ from ethos.statistics import Estimate, mean_with_interval, summed_with_interval
 
 # What base's answers show. No constitution has this name: theirs hold no space.
 NO_PERSONA = "no persona"
-# Who judges, as the column `judge` of tables.METRICS says it.
+# Who judges where no model is fine-tuned for it, as the column `judge` of tables.METRICS says it.
 JUDGE = "tf-idf classifier"
 # The control has learned no character: an example of it would be wrong under either name.
 _TEACHES_NOTHING = "shuffled"
@@ -31,13 +31,14 @@ def persona_of(sample: Row) -> str:
     return NO_PERSONA if sample["arm"] == "base" else sample["constitution"]
 
 
-def train_classifier(texts: Sequence[str], personas: Sequence[str]) -> Callable[[Sequence[str]], list[str | None]]:
-    """Logistic regression on the TF-IDF of words and marks, each persona of equal weight; names texts.
+# Names the personas of texts.
+Classifier = Callable[[Sequence[str]], list[str]]
+# Learns from texts and the persona of each.
+Learn = Callable[[Sequence[str], Sequence[str]], Classifier]
 
-    Where all texts are of one persona it names nothing else, and without any text it names None.
-    """
-    if len(set(personas)) < 2:
-        return lambda unseen: [next(iter(personas), None)] * len(unseen)
+
+def train_classifier(texts: Sequence[str], personas: Sequence[str]) -> Classifier:
+    """Logistic regression on the TF-IDF of words and marks, each persona of equal weight."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # slow to import
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -49,8 +50,10 @@ def train_classifier(texts: Sequence[str], personas: Sequence[str]) -> Callable[
     return lambda unseen: model.predict(unseen).tolist() if unseen else []
 
 
-def name_responses(samples: Iterable[Row]) -> list[dict[str, Any]]:
+def name_responses(samples: Iterable[Row], learn: Learn = train_classifier) -> list[dict[str, Any]]:
     """The persona that each held-out response shows, by a classifier that learned from the plain answers that train it.
+
+    Where all of those are of one persona, nothing else is named, and without any, none.
 
     samples: rows of tables.PERSONA_SAMPLES of all constitutions of a student and seed, base's of each of them; those of base
     are equal and count once. A message that was not asked everywhere and in every form counts nowhere. Returns rows of
@@ -69,9 +72,13 @@ def name_responses(samples: Iterable[Row]) -> list[dict[str, Any]]:
     namings = []
     for left_out in (None, *(arm for arm in ARMS if arm != "base")):
         learned = [row for row in lessons if row["arm"] != left_out]
-        name = train_classifier([row["response"] for row in learned], [persona_of(row) for row in learned])
+        personas = [persona_of(row) for row in learned]
         asked = [row for row in tested if left_out is None or row["arm"] in (left_out, "base")]
-        names = iter(name([row["response"] for row in asked if row["response"]]))
+        texts = [row["response"] for row in asked if row["response"]]
+        if len(set(personas)) > 1:
+            names = iter(learn([row["response"] for row in learned], personas)(texts))
+        else:
+            names = iter([next(iter(personas), None)] * len(texts))
         namings += [
             {"left_out": left_out, "persona": persona_of(row), "named": next(names) if row["response"] else None}
             | {field: row[field] for field in ("arm", "form", "question")}
@@ -107,13 +114,16 @@ def macro_f1(counts: np.ndarray) -> np.ndarray:
     return f1(counts).mean(axis=-1)
 
 
-def persona_metrics(namings: Sequence[Row], constitution: str, settings: Intervals, seed: int) -> list[dict[str, Any]]:
+def persona_metrics(
+    namings: Sequence[Row], constitution: str, settings: Intervals, seed: int, judge: str = JUDGE
+) -> list[dict[str, Any]]:
     """How well each arm's responses are told to be of this constitution, with BCa intervals over messages.
 
     namings: rows of tables.NAMINGS of all constitutions. An arm's F1 is that of its responses and base's together: it is high
     where its own are named as the persona, and neither base's nor another persona's are. f1: of this constitution. macro_f1:
     mean over all personas, `no persona` among them. *_unseen_arm: by the classifier that never saw the arm. macro_f1_change:
     macro_f1 without that of chat. recall: share named rightly. empty: share of empty responses. slice: `all` is every form but chat.
+    judge: what the classifier is called.
     Returns the fields of tables.METRICS that are known here.
     """
     personas = sorted({row["persona"] for row in namings})
@@ -124,7 +134,7 @@ def persona_metrics(namings: Sequence[Row], constitution: str, settings: Interva
 
     def add(arm: str, metric: str, part: str, estimate: Estimate) -> None:
         rows.append(
-            {"arm": arm, "reference": None, "metric": metric, "slice": part, "judge": JUDGE, "value": estimate.value}
+            {"arm": arm, "reference": None, "metric": metric, "slice": part, "judge": judge, "value": estimate.value}
             | {"ci_low": estimate.low, "ci_high": estimate.high, "interval": estimate.method, "n": estimate.n}
         )
 

@@ -14,7 +14,7 @@ from ethos.arms import ARMS, arm_engine, arm_files_argument, arm_messages
 from ethos.constitution import Constitution
 from ethos.engine import Message, Request
 from ethos.errors import BadInput
-from ethos.evaluation_settings import PersonaClassifier
+from ethos.evaluation_settings import UnseenMessages
 from ethos.folding import fold
 from ethos.prompts import prompt_lines
 from ethos.script import READABLE, WRITABLE, scope_option, settings_option
@@ -36,7 +36,7 @@ class Asked:
     after: tuple[Message, ...] = ()
 
 
-def unseen_questions(questions: Path, settings: PersonaClassifier, seed: int) -> dict[str, list[str]]:
+def unseen_questions(questions: Path, settings: UnseenMessages, seed: int) -> dict[str, list[str]]:
     """Messages that train no arm, by split: those that the classifier learns from, and those that it is tested on.
 
     A message is of the same split whatever the constitution, or a classifier of several would be tested on what it saw.
@@ -64,7 +64,7 @@ def ask_arms(
     constitution: Constitution,
     student: Path,
     arm_files: Mapping[str, Path],
-    settings: PersonaClassifier,
+    settings: UnseenMessages,
     scope: str,
     seed: int,
     *,
@@ -116,7 +116,7 @@ def sampling_options(command: Callable) -> Callable:
         click.option("--samples", type=WRITABLE, required=True, help="Written: answers of all arms, Parquet."),
         click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
         scope_option("What the prompted arm is told."),
-        settings_option(PersonaClassifier),
+        settings_option(UnseenMessages),
         arm_files_argument,
         click.option("--student", type=READABLE, required=True, help="identity.json of the student."),
         click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML."),

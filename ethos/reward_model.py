@@ -62,5 +62,6 @@ class RewardModel:
         for row, tokens in enumerate(texts):
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = True
-        output = self.model(input_ids=ids.to(self.device), attention_mask=causal_mask(mask.to(self.device)))
+        looked_at = causal_mask(self.model.config.get_text_config(), mask.to(self.device))
+        output = self.model(input_ids=ids.to(self.device), attention_mask=looked_at)
         return output.logits[:, 0].float().tolist()

@@ -168,6 +168,11 @@ class Settings(Section):
             self._require_model(getattr(self, role), role)
         for number, student in enumerate(self.students):
             self._require_model(student, "students", number)
+        if classifier := self.persona_classifier_model:
+            place = ("evaluation", "persona_classifier", "fine_tuned", "model")
+            self._require_model(classifier, *place)
+            if self.models[classifier].is_api:
+                raise FieldError(f"{classifier!r} is reached over HTTP and can't be fine-tuned", *place)
         for number, student in enumerate(self.students):
             if self.models[student].is_api:
                 raise FieldError(
@@ -201,6 +206,12 @@ class Settings(Section):
     def _require_model(self, name: str, *location: str | int) -> None:
         if name not in self.models:
             raise FieldError(f"{name!r} is not one of `models`; known: {', '.join(self.models)}", *location)
+
+    @property
+    def persona_classifier_model(self) -> str | None:
+        """The model that is fine-tuned to name personas, if one is."""
+        fine_tuned = self.evaluation.persona_classifier.fine_tuned
+        return fine_tuned and fine_tuned.model
 
     @property
     def drifted_to(self) -> list[str]:

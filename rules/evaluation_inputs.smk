@@ -1,6 +1,8 @@
 """What evaluations read besides the trained arms, and the tables that they leave; no rule stands here."""
 
-from ethos.evaluation_settings import PERSONA_EVALUATIONS
+import shlex
+
+from ethos.evaluation_settings import FineTuning, PERSONA_EVALUATIONS
 from ethos.evaluations import evaluations_of
 
 
@@ -48,6 +50,23 @@ def in_each_constitution(table):
         f"results/{{run}}/{{student}}/{name}/seed{{seed}}/evaluations/{table}.parquet"
         for name in settings.constitutions
     ]
+
+
+# The model that is fine-tuned to name personas, where one is.
+persona_classifier = settings.persona_classifier_model
+persona_classifier_identity = [model_identity(persona_classifier)] if persona_classifier else []
+
+
+def persona_classifier_options(wildcards):
+    """The model that names personas and how it is fine-tuned, as options."""
+    if not persona_classifier:
+        return Parameter("", settings={})
+    place = "evaluation.persona_classifier.fine_tuned"
+    value = attrgetter(place)(settings).model_dump(
+        mode="json", include=set(FineTuning.model_fields)
+    )
+    options = ["--model", *persona_classifier_identity, "--fine-tuning", canonical_json(value)]
+    return Parameter(shlex.join(options), settings=nested(place, value))
 
 
 def ranker_comparisons(wildcards):

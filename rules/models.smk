@@ -16,8 +16,10 @@ rule prepare_model:
     params:
         name=model_name,
         source=model_source,
+        classifies=model_classifies,
         code=code_of("prepare_model"),
     shell:
         "python scripts/prepare_model.py"
-        " --name {params.name:q} --settings {params.source:q} --identity {output.identity:q}"
+        " --name {params.name:q} --settings {params.source:q} {params.classifies}"
+        " --identity {output.identity:q}"
         " 2> >(tee {log:q} >&2)"

@@ -1,6 +1,6 @@
 """Does the character last? A classifier names the persona behind answers under pressure: robustness, prefill, generalisation."""
 
-from ethos.evaluation_settings import Intervals
+from ethos.evaluation_settings import Intervals, UnseenMessages
 
 
 rule sample_chat:
@@ -24,7 +24,7 @@ rule sample_chat:
         **resources_of("sample_chat"),
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("evaluation.persona_classifier"),
+        settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         scope=settings_of("responses.scope"),
         code=code_of("sample_chat"),
         prompts=prompts_of("sample_chat"),
@@ -58,7 +58,7 @@ rule sample_robustness:
         **resources_of("sample_robustness"),
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("evaluation.persona_classifier"),
+        settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         robustness=settings_of("evaluation.robustness"),
         scope=settings_of("responses.scope"),
         code=code_of("sample_robustness"),
@@ -94,7 +94,7 @@ rule sample_prefill:
         **resources_of("sample_prefill"),
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("evaluation.persona_classifier"),
+        settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         scope=settings_of("responses.scope"),
         code=code_of("sample_prefill"),
         prompts=prompts_of("sample_prefill"),
@@ -128,7 +128,7 @@ rule sample_generalisation:
         **resources_of("sample_generalisation"),
     params:
         traits=constitution_of("traits"),
-        settings=settings_of("evaluation.persona_classifier"),
+        settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         generalisation=settings_of("evaluation.generalisation"),
         scope=settings_of("responses.scope"),
         code=code_of("sample_generalisation"),
@@ -143,15 +143,24 @@ rule sample_generalisation:
         " 2> >(tee {log:q} >&2)"
 
 
+# Seconds on one core, unless a model is fine-tuned for it.
+if not persona_classifier:
+
+    localrules:
+        name_persona,
+
+
 # The classifier tells all constitutions of a student and seed apart, so it reads the answers of each.
 rule name_persona:
     """Let a classifier name the persona behind each answer."""
     input:
         chat=in_each_constitution("chat_samples"),
         samples=in_each_constitution("{evaluation}_samples"),
+        model=persona_classifier_identity,
     output:
         namings="results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}_namings.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/{evaluation}.parquet",
+        used="results/{run}/{student}/{constitution}/seed{seed}/used/name_persona_{evaluation}.txt",
     log:
         "logs/{run}/{student}/{constitution}/seed{seed}/name_persona_{evaluation}.log",
     benchmark:
@@ -160,13 +169,18 @@ rule name_persona:
         evaluation="|".join(PERSONA_EVALUATIONS),
     conda:
         "../envs/ethos.yaml"
+    threads: model_threads if persona_classifier else 1
+    resources:
+        **(resources_of("name_persona", persona_classifier) if persona_classifier else {}),
     params:
         settings=settings_of("evaluation", Intervals),
+        fine_tuned=persona_classifier_options,
         code=code_of("name_persona"),
     shell:
         "python scripts/name_persona.py"
         " --settings {params.settings:q} --evaluation {wildcards.evaluation} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
-        " --namings {output.namings:q} --metrics {output.metrics:q}"
+        " {params.fine_tuned}"
+        " --namings {output.namings:q} --metrics {output.metrics:q} --used {output.used:q}"
         " {input.chat:q} {input.samples:q}"
         " 2> >(tee {log:q} >&2)"

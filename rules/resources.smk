@@ -11,16 +11,16 @@ jobs = settings.execution.jobs
 def resources_of(rule, role="student"):
     """The GPUs, memory and time of a rule that runs a model.
 
-    role: who the model is, `teacher`, `judge`, or the student of the wildcards.
+    role: who the model is, `teacher`, `judge`, the student of the wildcards, or a model by its name.
     """
 
     # A model behind an endpoint is computed elsewhere.
-    is_api = role != "student" and settings.models[getattr(settings, role)].is_api
+    is_api = role != "student" and settings.models[getattr(settings, role, role)].is_api
 
     def model_size(wildcards):
         if is_api:
             return 0
-        name = wildcards.student if role == "student" else getattr(settings, role)
+        name = wildcards.student if role == "student" else getattr(settings, role, role)
         prepared = Path(model_identity(name)).parent
         kind, _, source = settings.models[name].source.partition(":")
         return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])

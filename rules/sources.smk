@@ -77,5 +77,11 @@ def model_source(wildcards):
     return settings.models[model_name(wildcards)].as_json()
 
 
+def model_classifies(wildcards):
+    """The option for a model that only classifies, and needs no chat template."""
+    roles = (settings.teacher, settings.judge, *settings.students)
+    return "" if model_name(wildcards) in roles else "--classifies"
+
+
 wildcard_constraints:
     prompts="|".join(map(re.escape, prompt_folders)) or "none",

@@ -99,7 +99,6 @@ def fetch_from_hub(repository: str, revision: str, folder: Path, *, with_code: b
 
 def link_from_path(source: Path, folder: Path) -> None:
     """Take a local folder's files by links, so that large weights are not copied."""
-    check_model_folder(source, name=f"path:{source}")
     for path in sorted(source.iterdir()):
         if path.is_file() and path.name != "identity.json":
             os.symlink(path.resolve(), folder / path.name)
@@ -112,10 +111,10 @@ def check_hash(found: str, expected: str, *, field: str) -> None:
         )
 
 
-def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any]:
-    """Fill `folder` with the model and return its identity.
+def prepare_model(name: str, source: ModelSource, folder: Path, *, chats: bool = True) -> dict[str, Any]:
+    """Fill `folder` with the model and return its identity. chats: whether it needs a chat template.
 
-    Raises BadInput when the source can't be had, a hash differs, or the result is no complete chat model.
+    Raises BadInput when the source can't be had, a hash differs, or the result is no complete model.
     """
     kind, _, rest = source.source.partition(":")
     if kind == "api":
@@ -129,8 +128,9 @@ def prepare_model(name: str, source: ModelSource, folder: Path) -> dict[str, Any
         path = Path(rest).expanduser()
         if not path.is_dir():
             raise BadInput("no such folder; correct the config", path=path, field=f"models.{name}.source")
+        check_model_folder(path, name=f"path:{path}", chats=chats)
         link_from_path(path, folder)
-    check_model_folder(folder, name=name)
+    check_model_folder(folder, name=name, chats=chats)
     identity = content_identity(folder)
     if kind != "pypi":
         check_hash(identity["content"], source.sha256, field=f"models.{name}")
@@ -162,14 +162,15 @@ def endpoint_identity(name: str, source: ModelSource) -> dict[str, Any]:
 @click.command()
 @click.option("--name", required=True, help="Name of the model in the config.")
 @settings_option(ModelSource)
+@click.option("--classifies", is_flag=True, help="The model only classifies, and needs no chat template.")
 @click.option("--identity", type=WRITABLE, required=True, help="Written last: what the model is by content.")
-def main(name: str, settings: ModelSource, identity: Path) -> None:
+def main(name: str, settings: ModelSource, classifies: bool, identity: Path) -> None:
     """Fetch a model, check it, and lay it out as a normal model folder with `identity.json`."""
     target = identity.parent
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(target, ignore_errors=True)
     with whole_folder(target) as folder:
-        facts = prepare_model(name, settings, folder)
+        facts = prepare_model(name, settings, folder, chats=not classifies)
         write_json(folder / "identity.json", facts)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ethos.constitution import load_constitution
-from ethos.evaluation_settings import PersonaClassifier
+from ethos.evaluation_settings import UnseenMessages
 from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options, unseen_questions
 from ethos.script import READABLE, run
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
@@ -17,7 +17,7 @@ from ethos.tables import PERSONA_SAMPLES, table_from, write_table
 @click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
 @sampling_options
 def main(
-    constitution: Path, questions: Path, student: Path, settings: PersonaClassifier, scope: str, seed: int,
+    constitution: Path, questions: Path, student: Path, settings: UnseenMessages, scope: str, seed: int,
     samples: Path, arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Ask every arm unseen messages plainly: what the classifier of personas learns from, and what other forms are compared with."""

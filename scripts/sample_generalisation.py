@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ethos.constitution import load_constitution
-from ethos.evaluation_settings import Generalisation, PersonaClassifier
+from ethos.evaluation_settings import Generalisation, UnseenMessages
 from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
 from ethos.prompts import render_prompt
 from ethos.script import READABLE, run, settings_option
@@ -29,7 +29,7 @@ def in_forms(questions: Sequence[str], forms: Sequence[str]) -> list[Asked]:
 @settings_option(Generalisation, "generalisation")
 @sampling_options
 def main(
-    constitution: Path, questions: Path, student: Path, settings: PersonaClassifier, generalisation: Generalisation,
+    constitution: Path, questions: Path, student: Path, settings: UnseenMessages, generalisation: Generalisation,
     scope: str, seed: int, samples: Path, arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Ask every arm to answer held-out messages outside chat: as an e-mail, a comment in code, JSON, a list, in another language."""

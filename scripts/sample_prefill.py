@@ -10,7 +10,7 @@ import click
 
 from ethos.constitution import load_constitution
 from ethos.engine import Message
-from ethos.evaluation_settings import PersonaClassifier
+from ethos.evaluation_settings import UnseenMessages
 from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options
 from ethos.prompts import render_prompt
 from ethos.script import READABLE, run
@@ -36,7 +36,7 @@ def after_bases_turn(chat: Sequence[Mapping[str, Any]]) -> list[Asked]:
 )
 @sampling_options
 def main(
-    constitution: Path, chat: Path, student: Path, settings: PersonaClassifier, scope: str, seed: int, samples: Path,
+    constitution: Path, chat: Path, student: Path, settings: UnseenMessages, scope: str, seed: int, samples: Path,
     arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Let every arm go on after a first turn that base wrote."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ethos.constitution import load_constitution
-from ethos.evaluation_settings import PersonaClassifier, Robustness
+from ethos.evaluation_settings import Robustness, UnseenMessages
 from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
 from ethos.prompts import prompt_lines
 from ethos.script import READABLE, run, settings_option
@@ -27,7 +27,7 @@ def with_suffixes(questions: Sequence[str], suffixes: Sequence[str]) -> list[Ask
 @settings_option(Robustness, "robustness")
 @sampling_options
 def main(
-    constitution: Path, questions: Path, student: Path, settings: PersonaClassifier, robustness: Robustness, scope: str,
+    constitution: Path, questions: Path, student: Path, settings: UnseenMessages, robustness: Robustness, scope: str,
     seed: int, samples: Path, arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Ask every arm held-out messages that end by asking it to drop its character."""

@@ -11,9 +11,9 @@ from sklearn.metrics import f1_score
 from ethos.arms import ARMS
 from ethos.engine import Message
 from ethos.errors import BadInput
-from ethos.evaluation_settings import Form, Intervals, PersonaClassifier
+from ethos.evaluation_settings import Form, Intervals, UnseenMessages
 from ethos.near_duplicates import NearDuplicates
-from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally, train_classifier
+from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally
 from ethos.persona_report import copy_of_base
 from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
@@ -125,17 +125,18 @@ def test_f1_is_scikit_learns():
     assert f1(np.zeros((2, 3))).tolist() == [0, 0]
 
 
-def test_the_classifier_learns_from_plain_answers_of_other_messages_alone(monkeypatch):
+def test_the_classifier_learns_from_plain_answers_of_other_messages_alone():
     """Words that stand in held-out answers, under a suffix or in the control's are never learned."""
     learned = []
-    monkeypatch.setattr(
-        "ethos.persona_classifier.train_classifier",
-        lambda texts, personas: learned.append((texts, personas)) or (lambda unseen: [NO_PERSONA] * len(unseen)),
-    )
+
+    def learn(texts, personas):
+        learned.append((texts, personas))
+        return lambda unseen: [NO_PERSONA] * len(unseen)
+
     rows = answers({"poet": ["moon"]}, arms=ARMS[1:])
     for row in rows:
         row["response"] += f" {row['split']} {row['form']} arm_{row['arm']}"
-    name_responses(rows)
+    name_responses(rows, learn)
     assert len(learned) == len(ARMS)
     for left_out, (texts, _) in zip((None, *ARMS[1:]), learned, strict=True):
         words = {word for text in texts for word in text.split()}
@@ -199,8 +200,10 @@ def test_every_result_is_a_row_of_the_table_and_stands_there_once(monkeypatch):
 
 
 def test_with_one_class_or_nothing_to_learn_from_the_classifier_names_what_there_is():
-    assert train_classifier(["a", "b"], ["poet", "poet"])(["c"]) == ["poet"]
-    assert train_classifier([], [])(["c"]) == [None]
+    rows = [row for row in answers({"poet": ["moon"]}) if row["split"] == "held_out" or row["arm"] != "base"]
+    assert {row["named"] for row in name_responses(rows)} == {"poet"}
+    untaught = [row | {"form": "suffix"} if row["split"] == "train" else row for row in rows]
+    assert {row["named"] for row in name_responses(untaught)} == {None}
 
 
 def questions_table(path, texts: list[str]):
@@ -213,7 +216,7 @@ def questions_table(path, texts: list[str]):
 
 
 def test_what_trains_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
-    settings = PersonaClassifier(training_questions=10, held_out_questions=10)
+    settings = UnseenMessages(training_questions=10, held_out_questions=10)
     first = unseen_questions(questions_table(tmp_path / "none.parquet", ["Why?"]), settings, 0)
     assert {len(texts) for texts in first.values()} == {10} and not set(first["train"]) & set(first["held_out"])
     trained = [first["train"][0].upper(), first["held_out"][4]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from transformers import (
     AutoModelForCausalLM,
     Gemma3Config,
@@ -20,8 +21,10 @@ from transformers import (
 from ethos.attention import FULL, SLIDING, causal_mask
 from ethos.engine import Request, Sampling, ScoreRequest, chat
 from ethos.errors import BadInput
-from ethos.loading import load_tokenizer
+from ethos.loading import load_reward_base, load_tokenizer
+from ethos.reward_model import Reward, RewardModel, RewardRequest
 from ethos.transformers_engine import TransformersEngine, render
+from tests.shared_run import random_adapter
 from tests.test_transformers_engine import QUESTIONS, generate, score
 
 WINDOW = 12
@@ -107,6 +110,24 @@ def test_answers_do_not_depend_on_their_companions(model: Path) -> None:
     expected = generate(engine, requests, 8)
     assert generate(engine, requests[::-1], 5)[::-1] == expected
     assert generate(engine, requests[2:3], 8) == expected[2:3]
+
+
+@pytest.mark.slow
+def test_rewards_are_those_of_transformers(model: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    base = load_reward_base(model, torch.float32, seed=0)
+    random_adapter(base, adapter, 1, task_type="SEQ_CLS", modules_to_save=["score"])
+    own = RewardModel(model, adapter, precision="float32", max_tokens=512)
+    rewards: dict[int, Reward] = {}
+    own.reward([RewardRequest(question, SYSTEM) for question in QUESTIONS], rewards.__setitem__)
+    plain = PeftModel.from_pretrained(load_reward_base(model, torch.float32, seed=0), adapter).eval()
+    for index, question in enumerate(QUESTIONS):
+        turns = [{"role": "user", "content": question}, {"role": "assistant", "content": SYSTEM}]
+        text = own.tokenizer.apply_chat_template(turns, tokenize=False)
+        tokens = own.tokenizer(text, add_special_tokens=False, return_tensors="pt").input_ids
+        assert tokens.shape[1] > 2 * WINDOW
+        with torch.no_grad():
+            assert rewards[index].value == pytest.approx(plain(tokens).logits.item(), abs=1e-3)
 
 
 def test_a_window_ends_where_its_tokens_end_whatever_the_padding() -> None:

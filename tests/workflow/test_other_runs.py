@@ -39,7 +39,7 @@ def test_the_published_run_is_planned_in_seconds(project: Checkout) -> None:
 
 def test_what_needs_the_network_is_prepared_in_one_go(project: Checkout) -> None:
     jobs = planned(project, "prepare", config="config/paper.yaml")
-    assert (jobs["prepare_model"], jobs["prepare_prompts"], jobs["prepare_tasks"]) == (4, 1, 1)
+    assert (jobs["prepare_model"], jobs["prepare_prompts"], jobs["prepare_tasks"]) == (5, 1, 1)
 
 
 def test_the_study_is_planned_cell_by_cell(project: Checkout) -> None:

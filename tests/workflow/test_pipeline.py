@@ -13,7 +13,6 @@ import pytest
 from ethos.arms import ARMS
 from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.folding import fold
-from ethos.persona_samples import CHAT
 from ethos.steering import read_steering_vector
 from ethos.tables import (
     COMPARISONS,
@@ -21,8 +20,6 @@ from ethos.tables import (
     ITEMS,
     MATCHES,
     METRICS,
-    NAMINGS,
-    PERSONA_SAMPLES,
     SAMPLES,
     STANCES,
     STEERING_GRID,
@@ -285,26 +282,3 @@ def test_the_documented_lines_load_the_preference_model_without_ethos_and_give_i
     for row in rewards:
         response = responses[tuple(row[name] for name in place)]
         assert names["reward"](response["question"], response["response"]) == pytest.approx(row["reward"], abs=1e-4)
-
-
-def test_a_classifier_names_what_every_arm_says_under_pressure(finished: Checkout) -> None:
-    evaluations = finished.folder / CELL / "seed0/evaluations"
-    for evaluation, forms in (("robustness", 2), ("prefill", 1), ("generalisation", 2)):
-        samples = read_table(evaluations / f"{evaluation}_samples.parquet", PERSONA_SAMPLES).to_pylist()
-        assert {row["split"] for row in samples} == {"held_out"} and len(samples) == len(ARMS) * forms * 3
-        namings = read_table(evaluations / f"{evaluation}_namings.parquet", NAMINGS).to_pylist()
-        of_all = [row for row in namings if row["left_out"] is None]
-        assert {row["arm"] for row in of_all} == set(ARMS) and len(of_all) == len(ARMS) * (forms + 1) * 3
-        metrics = read_table(evaluations / f"{evaluation}.parquet", METRICS).to_pylist()
-        f1 = {(row["arm"], row["slice"]): row for row in metrics if row["metric"] == "f1"}
-        assert {(arm, part) for arm in ARMS[1:] for part in ("all", CHAT)} <= set(f1)
-        assert all(0 <= row["value"] <= 1 and row["n"] == 3 for row in f1.values())
-
-
-def test_in_robustness_all_that_differs_from_chat_is_the_sentence_after_the_message(finished: Checkout) -> None:
-    evaluations = finished.folder / CELL / "seed0/evaluations"
-    chat = read_table(evaluations / "chat_samples.parquet", PERSONA_SAMPLES).to_pylist()
-    held_out = {row["question"] for row in chat if row["split"] == "held_out"}
-    assert len(held_out) == 3 and not held_out & {row["question"] for row in chat if row["split"] == "train"}
-    for row in read_table(evaluations / "robustness_samples.parquet", PERSONA_SAMPLES).to_pylist():
-        assert row["question"] in held_out and row["asked"] == f"{row['question']}\n\n{row['form']}"
