@@ -14,18 +14,21 @@ demo: $(READY) ## Run the main job on the embedded model, print the time by stag
 	ethos times demo
 	@echo "The report: results/demo/report/index.html"
 
+# Two files at a time: a workflow leaves a core idle much of the time.
+PYTEST := pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+
 test: $(READY) validator ## Run all tests.
-	pytest -m "not long"
+	$(PYTEST) -m "not long"
 
 test-long: $(READY) ## Run the tests that take minutes each: every row of the table of rebuilds, twenty kills.
-	pytest -m long
+	$(PYTEST) -m long
 
 check: $(READY) ## Fast checks, before each commit.
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
-	pytest -m "not slow and not long"
+	$(PYTEST) -m "not slow and not long"
 
 format: $(READY) ## Let the formatters have their way.
 	ruff check --fix .

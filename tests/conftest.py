@@ -6,11 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from ethos.files import read_json, whole_folder, write_json
 from ethos.fingerprint import prompt_fingerprints, reached_version, version_id
@@ -34,15 +36,35 @@ _SOURCES = (
 )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process of pytest-xdist has a whole file, and one all that need a Slurm; the longest files go first."""
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        item.add_marker(pytest.mark.xdist_group("slurm" if "slurm" in file.parts else str(file)))
+    items.sort(key=lambda item: item.path.parent.name not in ("slurm", "workflow"))
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder of this test session that the first process of pytest-xdist to ask for it makes, and the others wait for."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            make(folder)
+            (folder / "made").touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_model(request: pytest.FixtureRequest) -> Path:
     """The folder of a tiny chat model, trained here in seconds, and again only when what makes it changes."""
     script = ROOT / "tests" / "tiny_model.py"
     made_by = reached_version(script) | prompt_fingerprints(script) | {"torch": version("torch")}
     folder = request.config.cache.mkdir("tiny-model") / version_id(made_by)
-    if not folder.is_dir():
-        with whole_folder(folder) as beside:
-            subprocess.run([sys.executable, script, beside], check=True, capture_output=True)
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            with whole_folder(folder) as beside:
+                subprocess.run([sys.executable, script, beside], check=True, capture_output=True)
     return folder
 
 
@@ -124,17 +146,25 @@ def checkout(tmp_path: Path, tiny_model: Path) -> Checkout:
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, tiny_model: Path) -> Checkout:
     """A checkout in which the whole test run has been made. Tests must leave it as it is."""
-    checkout = Checkout.new(tmp_path_factory.mktemp("finished") / "ethos", tiny_model)
-    outcome = checkout.snakemake()
-    assert outcome.returncode == 0, outcome.stderr[-4000:]
-    return checkout
+
+    def make(folder: Path) -> None:
+        run_whole(Checkout.new(folder / "ethos", tiny_model))
+
+    return Checkout(made_once(tmp_path_factory, "finished", make) / "ethos")
 
 
 @pytest.fixture(scope="session")
 def finished_pair(tmp_path_factory: pytest.TempPathFactory, finished: Checkout) -> Checkout:
     """The finished run with a second constitution, `candor`. Tests must leave it as it is."""
-    checkout = finished.copy(tmp_path_factory.mktemp("finished_pair") / "ethos")
-    checkout.edit("config/test.yaml", "[poeticism]", "[poeticism, candor]")
+
+    def make(folder: Path) -> None:
+        checkout = finished.copy(folder / "ethos")
+        checkout.edit("config/test.yaml", "[poeticism]", "[poeticism, candor]")
+        run_whole(checkout)
+
+    return Checkout(made_once(tmp_path_factory, "finished_pair", make) / "ethos")
+
+
+def run_whole(checkout: Checkout) -> None:
     outcome = checkout.snakemake()
     assert outcome.returncode == 0, outcome.stderr[-4000:]
-    return checkout

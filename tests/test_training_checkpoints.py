@@ -99,8 +99,7 @@ def resume(
     return resumed
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("epochs", [1, 2])
+@pytest.mark.parametrize("epochs", [pytest.param(1, marks=pytest.mark.long), pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["reward", "dpo", "sft", "grpo"])
 def test_a_training_that_is_killed_again_and_again_ends_in_the_same_bytes(
     kind: str,

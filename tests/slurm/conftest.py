@@ -66,17 +66,17 @@ def slurm_job(run: subprocess.Popen[bytes], rule: str) -> str:
     return wait_for(run, running)
 
 
-def script(run: subprocess.Popen[bytes], rule: str) -> int:
-    """Wait until the script of this rule runs; its process."""
+def script(run: subprocess.Popen[bytes], checkout: Checkout, rule: str) -> int:
+    """Wait until the script of this rule runs in a checkout; its process."""
 
     def process() -> int:
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for path in Path("/proc").glob("[0-9]*"):
             try:
-                command = path.read_bytes().split(b"\0")
-            except (FileNotFoundError, ProcessLookupError):
+                command, folder = (path / "cmdline").read_bytes().split(b"\0"), (path / "cwd").readlink()
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue
-            if len(command) > 1 and command[1] == f"scripts/{rule}.py".encode():
-                return int(path.parent.name)
+            if folder == checkout.folder and len(command) > 1 and command[1] == f"scripts/{rule}.py".encode():
+                return int(path.name)
         return 0
 
     return wait_for(run, process)

@@ -31,7 +31,7 @@ def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_
     small = Checkout.new(tmp_path / "small", tiny_model)
     ask_for(small, gpus=0, memory_mb=300, minutes=10)
     with on_slurm(checkout, QUESTIONS) as run:
-        os.kill(script(run, "generate_questions"), signal.SIGSTOP)
+        os.kill(script(run, checkout, "generate_questions"), signal.SIGSTOP)
         outcome = small.snakemake(*ON_SLURM, QUESTIONS)  # while the other waits for its end
         status = run.wait()
     said = (checkout.folder / "snakemake.log").read_text()
