@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ethos.errors import BadInput
 from ethos.execution_settings import Execution
-from ethos.gpus import claim_gpu
+from ethos.gpus import claim_gpus
 
 VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
 _DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -42,10 +42,11 @@ def start_logging() -> None:
         logging.getLogger("ethos.execution").info(f"Slurm job {job} on {platform.node()}, GPUs: {devices}")
 
 
-def device() -> str:
+def device(gpus: int = 1) -> str:
     """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads.
 
-    Raises BadInput in a job that was to find all its work in the store (`execution.jobs.store_first`), and did not.
+    gpus: how many this process and those that it starts take, where they take any. Raises BadInput where there are fewer, and
+    in a job that was to find all its work in the store (`execution.jobs.store_first`), and did not.
     """
     settings = execution()
     if settings.jobs.store_first and settings.gpus and "SLURM_JOB_ID" in os.environ and not os.environ.get(_DEVICES):
@@ -55,10 +56,14 @@ def device() -> str:
     import torch  # slow to import; jobs whose work is all in the store never get here
 
     torch.set_num_threads(settings.threads)
-    # Slurm gives each job GPUs of its own; elsewhere every job sees them all, and a trainer would take them all.
-    if settings.device != "cpu" and "SLURM_JOB_ID" not in os.environ and torch.cuda.device_count() > 1:
-        shown = os.environ.get(_DEVICES) or ",".join(map(str, range(torch.cuda.device_count())))
-        os.environ[_DEVICES] = claim_gpu(tuple(shown.split(",")))
+    there = torch.cuda.device_count() if settings.device != "cpu" else 0
+    if there and gpus > there:
+        raise BadInput(f"asks for {gpus} GPUs, and {there} are there", field="execution.training.processes")
+    # Slurm gives each job GPUs of its own, and a training its processes; elsewhere every job sees them all, and a trainer
+    # would take them all.
+    if there > 1 and not {"SLURM_JOB_ID", "LOCAL_RANK"} & set(os.environ):
+        shown = os.environ.get(_DEVICES) or ",".join(map(str, range(there)))
+        os.environ[_DEVICES] = ",".join(claim_gpus(shown.split(","), gpus))
     if settings.device != "auto":
         return settings.device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if there else "cpu"

@@ -33,7 +33,10 @@ class Jobs(Section):
     """What a job that runs a model asks a cluster for. Memory and time grow with the model, the data and each retry."""
 
     gpus: int | None = Field(
-        None, ge=0, description="GPUs that such a job asks for; if not given, one where `device` is `cuda`, else none."
+        None,
+        ge=0,
+        description="GPUs that such a job asks for; if not given, one where `device` is `cuda`, else none. Where any, a training "
+        "asks for one for each of its processes.",
     )
     memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
     minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
@@ -45,9 +48,25 @@ class Jobs(Section):
     )
 
 
+class TrainingProcesses(Section):
+    """How a training is spread over the GPUs of one machine. A job whose training is in the store starts nothing."""
+
+    processes: int = Field(
+        1,
+        ge=1,
+        description="Processes of a training, one on each GPU; they share each batch, so every `batch_size` must be a multiple. GRPO "
+        "trains in one.",
+    )
+    strategy: Literal["ddp", "fsdp", "deepspeed"] = Field(
+        "ddp",
+        description="`ddp`: each process holds the whole model. `fsdp`: each holds a part of its weights, for models that one GPU "
+        "can't hold; on CPUs it is `ddp`. `deepspeed`: ZeRO stage 2; wants the package, and was never tried.",
+    )
+
+
 class Execution(Section):
-    """How the work is done. Changing any of these rebuilds nothing; another device, number of threads or training batch may
-    round the last bits of a training otherwise."""
+    """How the work is done. Changing any of these rebuilds nothing; another device, number of threads, of processes or training
+    batch may round the last bits of a training otherwise."""
 
     store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
     batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
@@ -58,7 +77,8 @@ class Execution(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="`auto` takes a GPU where there is one; on a cluster, `cuda` asks for one."
     )
-    threads: int = Field(2, ge=1, description="CPU threads of a job that runs a model.")
+    threads: int = Field(2, ge=1, description="CPU threads of a process that runs a model.")
+    training: TrainingProcesses = Field(TrainingProcesses(), description="The processes of a training.")
     jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
     api: dict[Name, ApiLimits] = Field({}, description="Models behind an endpoint, by name.")

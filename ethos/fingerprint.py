@@ -35,6 +35,7 @@ _NO_MEANING = frozenset(
         "training_progress",
         "training_checkpoints",
         "tracking",
+        "distributed",
         "ledger",
         "work",
     )

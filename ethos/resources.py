@@ -18,6 +18,7 @@ UNKNOWN_MODEL = 16_000
 _SECONDS_PER_TOKEN = {"gpu": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
 # Tokens that are read in the time in which one is written.
 READING = 10
+_ALIGNMENTS = ("train_aligned", "train_shuffled")
 # At least as many as there are.
 REFLECTION_PROMPTS = 10
 ARMS = 10
@@ -42,9 +43,22 @@ def tried_without_gpu(execution: Execution, attempt: int) -> bool:
     return execution.jobs.store_first and execution.gpus > 0 and attempt == 1
 
 
-def memory_mb(jobs: Jobs, weights: int, attempt: int = 1) -> int:
-    """Host memory, MB: the weights as read, in float32 while an adapter is added to them, and room to work."""
-    return attempt * (jobs.memory_mb + 3 * weights)
+def processes(rule: str, settings: Settings) -> int:
+    """The processes that a job of this rule is spread over: those of a training, if it is not online."""
+    if not rule.startswith("train_") or (rule in _ALIGNMENTS and settings.alignment.is_online):
+        return 1
+    return settings.execution.training.processes
+
+
+def gpus(rule: str, settings: Settings) -> int:
+    """GPUs of a job of this rule; a training has one for each process."""
+    asked = settings.execution.gpus
+    return processes(rule, settings) if asked and rule.startswith("train_") else asked
+
+
+def memory_mb(jobs: Jobs, weights: int, attempt: int = 1, *, processes: int = 1) -> int:
+    """Host memory, MB: for each process the weights as read, in float32 while an adapter is added to them, and room to work."""
+    return attempt * (jobs.memory_mb + 3 * weights) * processes
 
 
 def minutes(jobs: Jobs, weights: int, tokens: int, *, gpus: int, attempt: int = 1) -> int:

@@ -203,6 +203,15 @@ class Settings(Section):
             raise FieldError(f"{self.report.headline!r} is not one of `constitutions`", "report", "headline")
         return self
 
+    @model_validator(mode="after")
+    def _processes_share_batches(self) -> Settings:
+        spread = self.execution.training.processes
+        for name in ("preference_model", "alignment", "distillation", "introspection"):
+            training = getattr(self, name)
+            if training.batch_size % spread and not training.is_online:
+                raise FieldError(f"must be a multiple of `execution.training.processes` ({spread})", name, "batch_size")
+        return self
+
     def _require_model(self, name: str, *location: str | int) -> None:
         if name not in self.models:
             raise FieldError(f"{name!r} is not one of `models`; known: {', '.join(self.models)}", *location)

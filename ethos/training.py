@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ethos.distributed import launch
 from ethos.execution import device, execution, store_folder
 from ethos.files import canonical_json, sha256_of_text, write_json
 from ethos.fingerprint import behaviour
@@ -24,11 +25,14 @@ if TYPE_CHECKING:
 log = logging.getLogger("ethos.training")
 
 # What decides a trained adapter besides its data, its settings and the model.
-TRAINING_FILES = ("training.py", "training_snapshots.py", "loading.py")
-# The settings that a kind of training reads; the others read what all share.
-_READ = {"dpo": Dpo, "grpo": GrpoTraining}
+TRAINING_FILES = ("training.py", "training_arguments.py", "training_batches.py", "training_snapshots.py", "loading.py")
 # Folder of an adapter's snapshots, beside it.
 SNAPSHOTS = "snapshots"
+
+
+def settings_read(kind: str) -> type[Training]:
+    """The settings that a kind of training reads."""
+    return {"dpo": Dpo, "grpo": GrpoTraining}.get(kind, Training)
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Job:
         return {
             "kind": self.kind,
             "data": sha256_of_text(canonical_json(list(self.rows))),
-            "settings": self.settings.model_dump(include=set(_READ.get(self.kind, Training).model_fields)),
+            "settings": self.settings.model_dump(include=set(settings_read(self.kind).model_fields)),
             "seed": self.seed,
             "base": facts["content"],
             "adapters": [adapter_identity(path) for path in self.adapters],
@@ -75,35 +79,50 @@ def snapshot_steps(total: int, parts: int) -> dict[int, int]:
 def train(job: Job, output: Path) -> None:
     """Train an adapter into `output` (PEFT files, `history.json`, `examples.json`, `snapshots/`), or take it from the store.
 
-    A training that was killed goes on from its last checkpoint. Raises ValueError when there is nothing to train on.
+    A training that was killed goes on from its last checkpoint. What is not in the store is trained in as many processes
+    as `execution.training` says. Raises ValueError when there is nothing to train on.
     """
     if not job.rows:
         raise ValueError("no training examples")
     ingredients = job.ingredients()
-    checkpoints = store_folder() / "scratch" / training_key(ingredients)
-    trained = TrainingStore(store_folder()).train_once(
-        ingredients, lambda folder: _train(job, folder, checkpoints, output), output
-    )
+    # Those of sharded weights can't be read by other strategies.
+    checkpoints = store_folder() / "scratch" / f"{training_key(ingredients)}-{execution().training.strategy}"
+
+    def start(folder: Path) -> None:
+        several = execution().training.processes > 1
+        if several and job.settings.is_online:
+            log.info(f"{job.kind} training: in one process, as what it samples depends on how many there are")
+        (launch if several and not job.settings.is_online else fit)(job, folder, checkpoints, output)
+
+    trained = TrainingStore(store_folder()).train_once(ingredients, start, output)
     shutil.rmtree(checkpoints, ignore_errors=True)  # also those of a job that was killed after the training was kept
     if not trained:
         tracked = "" if execution().tracking == "none" else ", nothing to track"
         log.info(f"{job.kind} training on {len(job.rows)} examples: found in the store{tracked}")
 
 
-def _train(job: Job, folder: Path, shared: Path, output: Path) -> None:
+def fit(job: Job, folder: Path, shared: Path, output: Path) -> None:
+    """Train an adapter into `folder`, in this process and those that were launched with it; the first one writes.
+
+    shared: where checkpoints are kept. output: where the adapter will be, which names its curve.
+    """
     import datasets
     import torch
+    from accelerate import PartialState
     from peft import LoraConfig
     from transformers import PrinterCallback
 
     from ethos.loading import load_model, load_reward_base, load_tokenizer
     from ethos.tracking import trackers
+    from ethos.training_arguments import arguments, history
+    from ethos.training_batches import trainer_of
     from ethos.training_checkpoints import Checkpoints
     from ethos.training_progress import ProgressLines
     from ethos.training_snapshots import Snapshots, save_adapter
 
     datasets.disable_progress_bars()
     where = device()
+    first = PartialState(cpu=where == "cpu").is_main_process
     trust = read_identity(job.identity)["trust_remote_code"]
     tokenizer = load_tokenizer(job.identity.parent)
     dtype = getattr(torch, job.settings.precision)
@@ -128,17 +147,16 @@ def _train(job: Job, folder: Path, shared: Path, output: Path) -> None:
         usable = job.rewards.usable(rows, tokenizer, job.settings)
         rows = job.rewards.passes(usable, job.settings, job.seed)
         online = {"reward_funcs": job.rewards.function(job.identity, job.settings.grpo.generations, job.seed)}
-    trainer = _trainer(job)(
+    trainer = trainer_of(job.kind)(
         model=model,
-        args=_arguments(job, str(checkpoints.own), where),
+        args=arguments(job, str(checkpoints.own), where),
         train_dataset=datasets.Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=lora,
         callbacks=[
-            ProgressLines(job.kind),
             Snapshots(snapshots, lambda total: snapshot_steps(total, job.snapshots)),
             checkpoints,
-            *trackers(output, job.settings),
+            *([ProgressLines(job.kind), *trackers(output, job.settings)] if first else []),
         ],
         **online,
     )
@@ -150,8 +168,9 @@ def _train(job: Job, folder: Path, shared: Path, output: Path) -> None:
         )
     trainer.train(resume_from_checkpoint=checkpoints.newest())
     save_adapter(trainer.model, folder)
-    write_json(folder / "examples.json", {"given": given, "trained_on": trained_on, "too_long": given - trained_on})
-    write_json(folder / "history.json", _history(trainer.state.log_history))
+    if first:
+        write_json(folder / "examples.json", {"given": given, "trained_on": trained_on, "too_long": given - trained_on})
+        write_json(folder / "history.json", history(trainer.state.log_history))
 
 
 def _supported(tokenizer, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,88 +178,3 @@ def _supported(tokenizer, row: Mapping[str, Any]) -> dict[str, Any]:
     from ethos.loading import supported_turns
 
     return {name: supported_turns(tokenizer, turns) if name == "prompt" else turns for name, turns in row.items()}
-
-
-def _trainer(job: Job) -> Callable:
-    if job.kind == "dpo":
-        from trl import DPOTrainer as trainer
-    elif job.kind == "sft":
-        from trl import SFTTrainer as trainer
-    elif job.kind == "grpo":
-        from trl import GRPOTrainer as trainer
-    else:
-        from trl import RewardTrainer as trainer
-    return trainer
-
-
-def _arguments(job: Job, output: str, where: str):
-    settings = job.settings
-    # As many at once as fit, so that whole accumulation steps make exactly the batch of the config.
-    most = min(execution().training_batch_size, settings.batch_size)
-    rows = next(rows for rows in range(most, 0, -1) if settings.batch_size % rows == 0)
-    shared = {
-        "output_dir": output,
-        "per_device_train_batch_size": rows,
-        "gradient_accumulation_steps": settings.batch_size // rows,
-        "num_train_epochs": settings.epochs,
-        "learning_rate": settings.learning_rate,
-        "warmup_steps": settings.warmup,  # below 1: a share of the steps
-        "lr_scheduler_type": settings.schedule,
-        "max_length": settings.max_tokens,
-        "seed": job.seed % 2**32,
-        "data_seed": job.seed % 2**32,
-        "bf16": False,  # the weights have their precision already; autocast would convert them at every step
-        "gradient_checkpointing": where != "cpu",
-        "use_cpu": where == "cpu",
-        "logging_steps": 1,
-        "save_strategy": "no",  # ethos/training_checkpoints.py says when
-        "report_to": "none",
-        "disable_tqdm": True,
-        "dataloader_pin_memory": False,
-    }
-    if job.kind == "dpo":
-        from trl import DPOConfig
-
-        losses, weights = (["sigmoid", "sft"], [1.0, settings.nll]) if settings.nll else (["sigmoid"], [1.0])
-        return DPOConfig(
-            **shared,
-            beta=settings.beta,
-            loss_type=losses,
-            loss_weights=weights,
-            precompute_ref_log_probs=settings.epochs > 1,
-        )
-    if job.kind == "sft":
-        from trl import SFTConfig
-
-        return SFTConfig(**shared)
-    if job.kind == "grpo":
-        return job.rewards.arguments(shared, job.settings, job.identity)
-    from trl import RewardConfig
-
-    return RewardConfig(**shared)
-
-
-# Wall-clock figures differ from run to run; the curve is a result and must not.
-_CURVE = (
-    "loss",
-    "learning_rate",
-    "grad_norm",
-    "accuracy",
-    "margin",
-    "rewards/accuracies",
-    "rewards/margins",
-    "mean_token_accuracy",
-    "reward",
-    "reward_std",
-    "kl",
-    "completions/mean_length",
-)
-
-
-def _history(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """The training curve: one entry a step."""
-    return [
-        {"step": entry["step"], **{name: float(entry[name]) for name in _CURVE if name in entry}}
-        for entry in entries
-        if "loss" in entry
-    ]

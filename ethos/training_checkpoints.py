@@ -14,7 +14,10 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
 from transformers import TrainerCallback
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
@@ -34,21 +37,26 @@ class Checkpoints(TrainerCallback):
     shared: folder of the training's checkpoints. minutes: between two of them; 0 writes one at every step. carried: a
     folder of the training that every checkpoint keeps a copy of, and that is put back where one is found.
 
-    Processes that run the same training at once need no lock: a trainer writes to and loads from `own`, a folder of its
-    process, and whole checkpoints move from there to `shared` and are copied back. So no trainer minds when another
+    Of the processes that share a training the first one decides and moves; all write and load.
+    Jobs that run the same training at once need no lock: a trainer writes to and loads from `own`, a folder of its
+    job, and whole checkpoints move from there to `shared` and are copied back. So no trainer minds when another
     was first, or has finished and removed them all.
     """
 
     def __init__(self, shared: Path, *, minutes: float, carried: Path | None = None):
         self.shared, self.minutes, self.carried = shared, minutes, carried
         self.saved = 0.0
+        self.processes = PartialState()
         # Beside the shared folder, so that moving is renaming.
-        self.own = shared.with_name(f".{shared.name}.{uuid.uuid4().hex}")
+        self.own = shared.with_name(f".{shared.name}.{_of_the_first(uuid.uuid4().hex)}")
         shared.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(shared.parent)
 
     def newest(self) -> Path | None:
         """The newest whole checkpoint, or None where there is none."""
+        return _of_the_first(self._newest() if self.processes.is_main_process else None)
+
+    def _newest(self) -> Path | None:
         for path in self._newest_first():
             copy = self.own / path.name
             with suppress(OSError, BadInput):
@@ -66,10 +74,16 @@ class Checkpoints(TrainerCallback):
 
     def on_step_end(self, args, state, control, **kwargs):
         self._tidy()  # what was loaded is in use by now
-        if time.monotonic() - self.saved >= 60 * self.minutes:
+        if _of_the_first(time.monotonic() - self.saved >= 60 * self.minutes):
             control.should_save = True
 
     def on_save(self, args, state, control, **kwargs):
+        self.processes.wait_for_everyone()  # each writes its random numbers
+        self.saved = time.monotonic()
+        if self.processes.is_main_process:
+            self._keep(state)
+
+    def _keep(self, state) -> None:
         written = self.own / f"{PREFIX_CHECKPOINT_DIR}-{state.global_step}"
         if self.carried and self.carried.is_dir():
             shutil.copytree(self.carried, written / self.carried.name)
@@ -85,16 +99,21 @@ class Checkpoints(TrainerCallback):
         for path in past[_KEPT:]:
             shutil.rmtree(path, ignore_errors=True)
         self._tidy()
-        self.saved = time.monotonic()
 
     def on_train_end(self, args, state, control, **kwargs):
         self._tidy()
 
     def _tidy(self) -> None:
-        shutil.rmtree(self.own, ignore_errors=True)
+        if self.processes.is_main_process:
+            shutil.rmtree(self.own, ignore_errors=True)
 
     def _newest_first(self) -> list[Path]:
         return sorted(self.shared.glob(f"{PREFIX_CHECKPOINT_DIR}-*"), key=_step, reverse=True)
+
+
+def _of_the_first(value: Any) -> Any:
+    """What the first process of a training says, in all of them."""
+    return broadcast_object_list([value])[0]
 
 
 def _step(checkpoint: Path) -> int:

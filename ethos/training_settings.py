@@ -33,6 +33,11 @@ class Training(Section):
     precision: Precision = Field("bfloat16", description="Precision of the frozen weights; adapters train in float32.")
     lora: Lora = Field(Lora(), description="The adapter's shape.")
 
+    @property
+    def is_online(self) -> bool:
+        """Whether the policy samples what it learns from. What it samples depends on how many processes do, so one does."""
+        return False
+
 
 class PreferenceModel(Training):
     """The preference model: a reward head and LoRA on the student (Bradley-Terry loss, arXiv 2203.02155)."""
@@ -78,6 +83,10 @@ class AlignmentTraining(Dpo, GrpoTraining):
     nll: float = Field(
         0.0, ge=0, description="For `dpo`: weight of the negative log-likelihood of the chosen response."
     )
+
+    @property
+    def is_online(self) -> bool:
+        return self.method == "grpo"
 
     @model_validator(mode="after")
     def _groups_are_whole(self) -> AlignmentTraining:

@@ -6,9 +6,14 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from accelerate import PartialState
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from transformers import TrainerCallback
 
 from ethos.files import write_json
+
+# Whole weights, gathered where processes hold parts of them; those that are not trained stay where they are.
+_TRAINED = StateDictOptions(full_state_dict=True, cpu_offload=True, ignore_frozen_params=True)
 
 
 class Snapshots(TrainerCallback):
@@ -27,8 +32,14 @@ class Snapshots(TrainerCallback):
 
 
 def save_adapter(model, folder: Path) -> None:
-    """Save a PEFT adapter so that equal weights give equal bytes and no path of this machine is in it."""
-    model.save_pretrained(folder, safe_serialization=True)
+    """Save a PEFT adapter so that equal weights give equal bytes and no path of this machine is in it.
+
+    To be called in every process of a training; the first one writes.
+    """
+    weights = get_model_state_dict(model, options=_TRAINED)
+    if not PartialState().is_main_process:
+        return
+    model.save_pretrained(folder, state_dict=weights, safe_serialization=True)
     (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
     path = folder / "adapter_config.json"
     config = json.loads(path.read_text())

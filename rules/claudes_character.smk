@@ -98,7 +98,7 @@ rule train_preference_model:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_preference_model.tsv"
     conda:
         "../envs/ethos.yaml"
-    threads: model_threads
+    threads: threads_of("train_preference_model")
     resources:
         **resources_of("train_preference_model"),
     params:
@@ -134,7 +134,7 @@ rule train_aligned:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_aligned.tsv"
     conda:
         "../envs/ethos.yaml"
-    threads: model_threads
+    threads: threads_of("train_aligned")
     resources:
         **resources_of("train_aligned"),
     params:
@@ -172,7 +172,7 @@ rule train_shuffled:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_shuffled.tsv"
     conda:
         "../envs/ethos.yaml"
-    threads: model_threads
+    threads: threads_of("train_shuffled")
     resources:
         **resources_of("train_shuffled"),
     params:

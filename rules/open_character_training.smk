@@ -23,7 +23,7 @@ rule train_distilled:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_distilled.tsv"
     conda:
         "../envs/ethos.yaml"
-    threads: model_threads
+    threads: threads_of("train_distilled")
     resources:
         **resources_of("train_distilled"),
     params:
@@ -92,7 +92,7 @@ rule train_introspection:
         "benchmarks/{run}/{student}/{constitution}/seed{seed}/train_introspection.tsv"
     conda:
         "../envs/ethos.yaml"
-    threads: model_threads
+    threads: threads_of("train_introspection")
     resources:
         **resources_of("train_introspection"),
     params:

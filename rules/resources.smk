@@ -3,7 +3,15 @@
 A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
 """
 
-from ethos.resources import memory_mb, minutes, tokens, tried_without_gpu, weights_mb
+from ethos.resources import (
+    gpus,
+    memory_mb,
+    minutes,
+    processes,
+    tokens,
+    tried_without_gpu,
+    weights_mb,
+)
 
 jobs = settings.execution.jobs
 
@@ -27,13 +35,11 @@ def resources_of(rule, role="student"):
 
     def gpu(wildcards, attempt):
         return (
-            0
-            if is_api or tried_without_gpu(settings.execution, attempt)
-            else settings.execution.gpus
+            0 if is_api or tried_without_gpu(settings.execution, attempt) else gpus(rule, settings)
         )
 
     def memory(wildcards, attempt):
-        return memory_mb(jobs, model_size(wildcards), attempt)
+        return memory_mb(jobs, model_size(wildcards), attempt, processes=processes(rule, settings))
 
     def runtime(wildcards, attempt):
         if tried_without_gpu(settings.execution, attempt):
@@ -49,3 +55,8 @@ def resources_of(rule, role="student"):
         )
 
     return {"gpu": gpu, "mem_mb": memory, "runtime": runtime}
+
+
+def threads_of(rule):
+    """The threads of a training; each of its processes has as many as another job that runs a model."""
+    return settings.execution.threads * processes(rule, settings)

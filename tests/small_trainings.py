@@ -27,9 +27,9 @@ def example(kind: str, number: int) -> dict:
     return {"prompt": [asked], "chosen": [chosen], "rejected": [rejected]}
 
 
-def job(kind: str, epochs: int, identity: Path) -> Job:
+def job(kind: str, epochs: int, identity: Path, *, batch: int = 2) -> Job:
     settings = {"reward": PreferenceModel, "dpo": Dpo, "sft": Introspection, "grpo": Alignment}[kind](
-        epochs=epochs, learning_rate=1e-3, batch_size=2, precision="float32", lora=Lora(rank=4, alpha=8),
+        epochs=epochs, learning_rate=1e-3, batch_size=batch, precision="float32", lora=Lora(rank=4, alpha=8),
         **({"method": "grpo", "grpo": {"generations": 2, "max_new_tokens": 8}} if kind == "grpo" else {}),
     )  # fmt: skip
     rows = [example(kind, number) for number in range(13 if kind == "grpo" else 25)]
@@ -37,12 +37,14 @@ def job(kind: str, epochs: int, identity: Path) -> Job:
     return Job(kind, rows, settings, 0, identity, snapshots=1 if kind == "reward" else 4, **others)
 
 
-def execution(store: Path, minutes: float) -> str:
-    return json.dumps({"store": str(store), "training_batch_size": 1, "checkpoint_minutes": minutes})
+def execution(store: Path, minutes: float, **others) -> str:
+    return json.dumps({"store": str(store), "training_batch_size": 1, "checkpoint_minutes": minutes, **others})
 
 
-def train_here(kind: str, epochs: int, identity: Path, store: Path, output: Path, *, minutes: float = 0) -> Path:
+def train_here(
+    kind: str, epochs: int, identity: Path, store: Path, output: Path, *, minutes: float = 0, batch: int = 2, **others
+) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ETHOS_EXECUTION", execution(store, minutes))
-        train(job(kind, epochs, identity), output)
+        patch.setenv("ETHOS_EXECUTION", execution(store, minutes, **others))
+        train(job(kind, epochs, identity, batch=batch), output)
     return output

@@ -14,8 +14,10 @@ from ethos.resources import (
     REFLECTION_PROMPTS,
     UNKNOWN_MODEL,
     WRITTEN_QUESTIONS,
+    gpus,
     memory_mb,
     minutes,
+    processes,
     tokens,
     tried_without_gpu,
     weights_mb,
@@ -92,6 +94,26 @@ def test_only_the_first_attempt_of_a_job_with_gpus_is_left_to_the_store():
     assert [tried_without_gpu(asked, attempt) for attempt in (1, 2)] == [True, False]
     assert not tried_without_gpu(Execution(device="cpu", jobs={"store_first": True}), 1)
     assert not tried_without_gpu(Execution(device="cuda"), 1)
+
+
+def spread(**others) -> Settings:
+    execution = {"device": "cuda", "training": {"processes": 4}, **others.pop("execution", {})}
+    return Settings.model_validate(PUBLISHED.model_dump(mode="json") | {"execution": execution} | others)
+
+
+def test_a_training_has_a_gpu_and_memory_for_each_process_and_other_jobs_have_what_they_had():
+    for rule in ("train_preference_model", "train_distilled", "train_introspection", "train_aligned", "train_shuffled"):
+        assert processes(rule, spread()) == gpus(rule, spread()) == 4
+    assert processes("generate_responses", spread()) == gpus("generate_responses", spread()) == 1
+    assert gpus("generate_responses", spread(execution={"jobs": {"gpus": 2}})) == 2
+    assert gpus("train_distilled", spread(execution={"device": "cpu"})) == 0
+    assert memory_mb(JOBS, 270, processes=4) == 4 * memory_mb(JOBS, 270)
+
+
+def test_grpo_trains_in_one_process():
+    grpo = spread(alignment={"method": "grpo"})
+    assert [processes(rule, grpo) for rule in ("train_aligned", "train_shuffled", "train_distilled")] == [1, 1, 4]
+    assert gpus("train_aligned", grpo) == 1
 
 
 @pytest.mark.parametrize("field", ["memory_mb", "minutes", "max_minutes"])

@@ -56,6 +56,18 @@ def test_an_unknown_key_is_refused_with_its_line_and_the_nearest_known_name(tmp_
     assert refusal(tmp_path, SMALLEST + text) == f"{line}: {field}: unknown key; did you mean {near}?"
 
 
+def test_a_batch_that_processes_cannot_share_is_refused_at_its_line(tmp_path):
+    spread = "execution:\n  training: {processes: 3}\n"
+    sizes = "".join(f"{name}: {{batch_size: 6}}\n" for name in ("preference_model", "introspection", "alignment"))
+    refused = refusal(tmp_path, SMALLEST + spread + sizes + "distillation:\n  batch_size: 32\n")
+    assert refused == (
+        f"{NEXT_LINE + 6}: distillation.batch_size: must be a multiple of `execution.training.processes` (3)"
+    )
+    online = "alignment: {method: grpo, batch_size: 32}\n"  # it trains in one process
+    sizes = sizes.replace("alignment", "distillation")
+    assert loaded(spread + sizes + online).execution.training.processes == 3
+
+
 def test_a_misspelt_required_key_is_called_unknown_not_missing(tmp_path):
     assert (
         refusal(tmp_path, SMALLEST.replace("source:", "sorce:"))
