@@ -3,19 +3,21 @@
 A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
 """
 
-from ethos.resources import memory_mb, minutes, tokens, tried_without_gpu, weights_mb
+from ethos.resources import finds_all_stored, memory_mb, minutes, tokens, weights_mb
 
 jobs = settings.execution.jobs
 
 
-def resources_of(rule, role="student"):
+def resources_of(rule, role="student", is_shard=False):
     """The GPUs, memory and time of a rule that runs a model.
 
-    role: who the model is, `teacher`, `judge`, or the student of the wildcards.
+    role: who the model is, `teacher`, `judge`, or the student of the wildcards. is_shard: whether they are those of one of
+    the stage's shards.
     """
 
     # A model behind an endpoint is computed elsewhere.
-    is_api = role != "student" and settings.models[getattr(settings, role)].is_api
+    is_api = behind_endpoint(role)
+    after_shards = is_sharded(rule, role) and not is_shard
 
     def model_size(wildcards):
         if is_api:
@@ -28,7 +30,7 @@ def resources_of(rule, role="student"):
     def gpu(wildcards, attempt):
         return (
             0
-            if is_api or tried_without_gpu(settings.execution, attempt)
+            if is_api or finds_all_stored(settings.execution, attempt, after_shards=after_shards)
             else settings.execution.gpus
         )
 
@@ -36,14 +38,14 @@ def resources_of(rule, role="student"):
         return memory_mb(jobs, model_size(wildcards), attempt)
 
     def runtime(wildcards, attempt):
-        if tried_without_gpu(settings.execution, attempt):
+        if finds_all_stored(settings.execution, attempt, after_shards=after_shards):
             return jobs.minutes
         traits = constitutions[wildcards.constitution].traits
         asked = sum(
             len(trait.questions) + settings.questions.generated_per_trait for trait in traits
         )
         asked += settings.questions.general + sum(extra.count for extra in settings.questions.extra)
-        work = tokens(rule, settings, asked)
+        work = tokens(rule, settings, asked) // (settings.execution.shards if is_shard else 1)
         return minutes(
             jobs, model_size(wildcards), work, gpus=settings.execution.gpus, attempt=attempt
         )
