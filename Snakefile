@@ -13,6 +13,7 @@ if not workflow.configfiles:
 include: "rules/common.smk"
 include: "rules/sources.smk"
 include: "rules/evaluation_inputs.smk"
+include: "rules/sharding.smk"
 include: "rules/resources.smk"
 include: "rules/status.smk"
 include: "rules/models.smk"
@@ -35,6 +36,11 @@ include: "rules/report.smk"
 if settings.contributions:
 
     include: "rules/contributions.smk"
+
+
+if settings.execution.shards > 1:
+
+    include: "rules/shards.smk"
 
 
 # Not submitted to a cluster: what needs the network, and what takes seconds on one core.

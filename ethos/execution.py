@@ -46,13 +46,12 @@ def device(gpus: int = 1) -> str:
     """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads.
 
     gpus: how many this process and those that it starts take, where they take any. Raises BadInput where there are fewer, and
-    in a job that was to find all its work in the store (`execution.jobs.store_first`), and did not.
+    in a job that was to find all its work in the store (`execution.jobs.store_first`, or shards put it there), and did not.
     """
     settings = execution()
-    if settings.jobs.store_first and settings.gpus and "SLURM_JOB_ID" in os.environ and not os.environ.get(_DEVICES):
-        raise BadInput(
-            "not all of its work is in the store; it is tried again with a GPU", field="execution.jobs.store_first"
-        )
+    expects_all_stored = settings.gpus and (settings.jobs.store_first or settings.shards > 1)
+    if expects_all_stored and "SLURM_JOB_ID" in os.environ and not os.environ.get(_DEVICES):
+        raise BadInput("not all of its work is in the store; it is tried again with a GPU", field="execution")
     import torch  # slow to import; jobs whose work is all in the store never get here
 
     torch.set_num_threads(settings.threads)

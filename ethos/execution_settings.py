@@ -79,6 +79,12 @@ class Execution(Section):
     )
     threads: int = Field(2, ge=1, description="CPU threads of a process that runs a model.")
     training: TrainingProcesses = Field(TrainingProcesses(), description="The processes of a training.")
+    shards: int = Field(
+        1,
+        ge=1,
+        description="Jobs among which each stage that asks a model much is divided; one more puts its results together. See "
+        "docs/hpc.md.",
+    )
     jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
     api: dict[Name, ApiLimits] = Field({}, description="Models behind an endpoint, by name.")

@@ -29,6 +29,7 @@ _NO_MEANING = frozenset(
         "execution_settings",
         "training_settings",
         "script",
+        "shards",
         "execution",
         "errors",
         "progress",

@@ -17,8 +17,9 @@ from ethos.errors import BadInput
 from ethos.evaluation_settings import UnseenMessages
 from ethos.folding import fold
 from ethos.prompts import prompt_lines
-from ethos.script import READABLE, WRITABLE, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, scope_option, settings_option, shard_option
 from ethos.seeds import derive_seed
+from ethos.shards import Shard
 from ethos.tables import QUESTIONS, read_table
 
 # The form of a message that is asked as it stands.
@@ -67,6 +68,7 @@ def ask_arms(
     settings: UnseenMessages,
     scope: str,
     seed: int,
+    shard: Shard,
     *,
     stage: str,
 ) -> list[dict[str, Any]]:
@@ -78,7 +80,7 @@ def ask_arms(
     # The trait that the prompted arm is told where it is told one.
     told = {one.question: traits[derive_seed(seed, "told", one.question) % len(traits)] for one in asked}
     rows = []
-    for arm in ARMS:
+    for arm, own in shard.of_each(ARMS, asked):
         engine = arm_engine(arm, student, arm_files, stage=stage)
         completions = engine.generate(
             [
@@ -87,7 +89,7 @@ def ask_arms(
                     settings.sampling,
                     derive_seed(seed, "persona", one.form, one.question),
                 )
-                for one in asked
+                for one in own
             ]
         )
         engine.close()
@@ -105,7 +107,7 @@ def ask_arms(
                 "tokens": completion.completion_tokens,
                 "thinking": completion.thinking or None,
             }
-            for one, completion in zip(asked, completions, strict=True)
+            for one, completion in zip(own, completions, strict=True)
         ]
     return rows
 
@@ -113,6 +115,7 @@ def ask_arms(
 def sampling_options(command: Callable) -> Callable:
     """The options of a command that asks the arms unseen messages."""
     for option in (
+        shard_option,
         click.option("--samples", type=WRITABLE, required=True, help="Written: answers of all arms, Parquet."),
         click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
         scope_option("What the prompted arm is told."),

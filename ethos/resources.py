@@ -38,9 +38,12 @@ def weights_mb(folders: Iterable[Path]) -> int:
     return UNKNOWN_MODEL
 
 
-def tried_without_gpu(execution: Execution, attempt: int) -> bool:
-    """Whether this attempt asks for no GPU, to see whether all is in the store."""
-    return execution.jobs.store_first and execution.gpus > 0 and attempt == 1
+def finds_all_stored(execution: Execution, attempt: int, *, after_shards: bool = False) -> bool:
+    """Whether this attempt asks for no GPU and little time, since all may be in the store.
+
+    after_shards: the job puts together what shards have answered.
+    """
+    return attempt == 1 and (after_shards or (execution.jobs.store_first and execution.gpus > 0))
 
 
 def processes(rule: str, settings: Settings) -> int:

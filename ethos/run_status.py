@@ -51,8 +51,13 @@ def plan_path(run: str) -> Path:
 
 
 def write_plan(run: str, jobs: Iterable[Any]) -> None:
-    """Note what a run is made of, as it starts. jobs: Snakemake's, those that need not run included."""
-    write_json(plan_path(run), [asdict(_planned(job)) for job in jobs if job.benchmark])
+    """Note what a run is made of, as it starts. jobs: Snakemake's, those that need not run included.
+
+    Shards of a stage that has its results already are left out, unless it was made by them.
+    """
+    planned = [_planned(job) for job in jobs if job.benchmark]
+    made = [job for job in planned if job.needed or "shard" not in job.wildcards or Path(job.benchmark).is_file()]
+    write_json(plan_path(run), [asdict(job) for job in made])
 
 
 def _planned(job: Any) -> PlannedJob:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from ethos.errors import one_line_errors
 from ethos.execution import start_logging
 from ethos.ledger import write_ledger
+from ethos.shards import Shard
 from ethos.yaml_file import parse_value
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -40,6 +41,19 @@ def scope_option(text: str) -> Callable:
     return click.option(
         "--scope", type=click.Choice(["trait", "constitution"]), default="constitution", show_default=True, help=text
     )
+
+
+def shard_option(command: Callable) -> Callable:
+    """An option for the shard of the stage that this job is; a part writes to the store, and no results."""
+
+    def parse(context: click.Context, parameter: click.Parameter, value: str) -> Shard:
+        try:
+            return Shard.parse(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+
+    text = "Answer only this share of the requests, as 2-of-3, and write to the store alone."
+    return click.option("--shard", default="1-of-1", callback=parse, help=text)(command)
 
 
 def metrics_options(written: str) -> Callable:

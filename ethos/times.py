@@ -28,9 +28,10 @@ def stage_times(folder: Path, run: str) -> list[StageTime]:
     stages: dict[str, StageTime] = {}
     for path in sorted((folder / run).rglob("*.tsv"), key=lambda path: (path.stat().st_mtime, path)):
         seconds, memory = _measured(path)
-        before = stages.get(path.stem, StageTime(path.stem, 0, 0.0, None))
+        rule = path.name.partition(".")[0]  # shards stand behind the dot
+        before = stages.get(rule, StageTime(rule, 0, 0.0, None))
         highest = max((value for value in (before.memory, memory) if value is not None), default=None)
-        stages[path.stem] = StageTime(path.stem, before.jobs + 1, before.seconds + seconds, highest)
+        stages[rule] = StageTime(rule, before.jobs + 1, before.seconds + seconds, highest)
     return list(stages.values())
 
 

@@ -30,6 +30,7 @@ rule evaluate_capabilities:
         student=identity_of("student"),
         tasks=tasks,
         arm_files=arm_files,
+        shards=shards_of("evaluate_capabilities"),
     output:
         answers="results/{run}/{student}/{constitution}/seed{seed}/evaluations/items.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/capabilities.parquet",
@@ -50,6 +51,7 @@ rule evaluate_capabilities:
         scope=settings_of("responses.scope"),
         code=code_of("evaluate_capabilities"),
         prompts=prompts_of("evaluate_capabilities"),
+        shard=whole,
     shell:
         "python scripts/evaluate_capabilities.py"
         " --constitution {input.constitution:q} --student {input.student:q} --tasks {input.tasks:q}"
@@ -57,5 +59,5 @@ rule evaluate_capabilities:
         " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --items {output.answers:q} --metrics {output.metrics:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"

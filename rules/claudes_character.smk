@@ -12,6 +12,7 @@ rule rank_responses:
         constitution=constitution_file,
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         judge=identity_of("judge"),
+        shards=shards_of("rank_responses", "judge"),
     output:
         rankings="results/{run}/{student}/{constitution}/rankings.parquet",
         pairs="results/{run}/{student}/{constitution}/pairs.parquet",
@@ -33,12 +34,13 @@ rule rank_responses:
         seed=settings_of("data_seed"),
         code=code_of("rank_responses"),
         prompts=prompts_of("rank_responses"),
+        shard=whole,
     shell:
         "python scripts/rank_responses.py"
         " --constitution {input.constitution:q} --responses {input.responses:q} --judge {input.judge:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --rankings {output.rankings:q} --pairs {output.pairs:q} --agreement {output.agreement:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {params.shard}"
         " 2> >(tee {log:q} >&2)"
 
 

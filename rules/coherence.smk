@@ -9,6 +9,7 @@ rule evaluate_coherence:
         constitution=constitution_file,
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
         judge=identity_of("judge"),
+        shards=shards_of("evaluate_coherence", "judge"),
     output:
         comparisons="results/{run}/{student}/{constitution}/seed{seed}/evaluations/comparisons.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/coherence.parquet",
@@ -29,6 +30,7 @@ rule evaluate_coherence:
         judge=settings_of("judge"),
         code=code_of("evaluate_coherence"),
         prompts=prompts_of("evaluate_coherence"),
+        shard=whole,
     shell:
         "python scripts/evaluate_coherence.py"
         " --constitution {input.constitution:q} --samples {input.samples:q}"
@@ -36,5 +38,5 @@ rule evaluate_coherence:
         " --settings {params.settings:q} --intervals {params.intervals:q} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --comparisons {output.comparisons:q} --metrics {output.metrics:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {params.shard}"
         " 2> >(tee {log:q} >&2)"

@@ -10,6 +10,7 @@ rule sample_arms:
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
+        shards=shards_of("sample_arms"),
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_arms.txt",
@@ -28,12 +29,13 @@ rule sample_arms:
         scope=settings_of("responses.scope"),
         code=code_of("sample_arms"),
         prompts=prompts_of("sample_arms"),
+        shard=whole,
     shell:
         "python scripts/sample_arms.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 

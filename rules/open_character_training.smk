@@ -45,6 +45,7 @@ rule generate_introspection:
         constitution=constitution_file,
         student=identity_of("student"),
         distilled="results/{run}/{student}/{constitution}/seed{seed}/distilled/adapter_model.safetensors",
+        shards=shards_of("generate_introspection"),
     output:
         reflections="results/{run}/{student}/{constitution}/seed{seed}/reflections.parquet",
         interactions="results/{run}/{student}/{constitution}/seed{seed}/interactions.parquet",
@@ -65,12 +66,13 @@ rule generate_introspection:
         scope=settings_of("responses.scope"),
         code=code_of("generate_introspection"),
         prompts=prompts_of("generate_introspection"),
+        shard=whole,
     shell:
         "python scripts/generate_introspection.py"
         " --constitution {input.constitution:q} --student {input.student:q} --distilled {input.distilled:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --reflections {output.reflections:q} --interactions {output.interactions:q} --counts {output.counts:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {params.shard}"
         " 2> >(tee {log:q} >&2)"
 
 

@@ -10,6 +10,7 @@ rule sample_chat:
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
+        shards=shards_of("sample_chat"),
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/chat_samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_chat.txt",
@@ -28,12 +29,13 @@ rule sample_chat:
         scope=settings_of("responses.scope"),
         code=code_of("sample_chat"),
         prompts=prompts_of("sample_chat"),
+        shard=whole,
     shell:
         "python scripts/sample_chat.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -44,6 +46,7 @@ rule sample_robustness:
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
+        shards=shards_of("sample_robustness"),
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/robustness_samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_robustness.txt",
@@ -63,13 +66,14 @@ rule sample_robustness:
         scope=settings_of("responses.scope"),
         code=code_of("sample_robustness"),
         prompts=prompts_of("sample_robustness"),
+        shard=whole,
     shell:
         "python scripts/sample_robustness.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --robustness {params.robustness:q}"
         " --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -80,6 +84,7 @@ rule sample_prefill:
         chat="results/{run}/{student}/{constitution}/seed{seed}/evaluations/chat_samples.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
+        shards=shards_of("sample_prefill"),
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/prefill_samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_prefill.txt",
@@ -98,12 +103,13 @@ rule sample_prefill:
         scope=settings_of("responses.scope"),
         code=code_of("sample_prefill"),
         prompts=prompts_of("sample_prefill"),
+        shard=whole,
     shell:
         "python scripts/sample_prefill.py"
         " --constitution {input.constitution:q} --chat {input.chat:q} --student {input.student:q}"
         " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -114,6 +120,7 @@ rule sample_generalisation:
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
+        shards=shards_of("sample_generalisation"),
     output:
         samples="results/{run}/{student}/{constitution}/seed{seed}/evaluations/generalisation_samples.parquet",
         used="results/{run}/{student}/{constitution}/seed{seed}/used/sample_generalisation.txt",
@@ -133,13 +140,14 @@ rule sample_generalisation:
         scope=settings_of("responses.scope"),
         code=code_of("sample_generalisation"),
         prompts=prompts_of("sample_generalisation"),
+        shard=whole,
     shell:
         "python scripts/sample_generalisation.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --generalisation {params.generalisation:q}"
         " --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 

@@ -9,6 +9,7 @@ rule evaluate_preferences:
         student=identity_of("student"),
         judge=identity_of(preferences_role),
         arm_files=arm_files,
+        shards=shards_of("evaluate_preferences", preferences_role),
     output:
         matches="results/{run}/{student}/{constitution}/seed{seed}/evaluations/matches.parquet",
         metrics="results/{run}/{student}/{constitution}/seed{seed}/evaluations/preferences.parquet",
@@ -30,6 +31,7 @@ rule evaluate_preferences:
         scope=settings_of("responses.scope"),
         code=code_of("evaluate_preferences"),
         prompts=prompts_of("evaluate_preferences"),
+        shard=whole,
     shell:
         "python scripts/evaluate_preferences.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
@@ -38,7 +40,7 @@ rule evaluate_preferences:
         " --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
-        " --used {output.used:q} {input.arm_files:q}"
+        " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
 
 

@@ -9,6 +9,7 @@ rule generate_responses:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
+        shards=shards_of("generate_responses"),
     output:
         responses="results/{run}/{student}/{constitution}/responses.parquet",
         counts="results/{run}/{student}/{constitution}/responses.json",
@@ -28,12 +29,13 @@ rule generate_responses:
         seed=settings_of("data_seed"),
         code=code_of("generate_responses"),
         prompts=prompts_of("generate_responses"),
+        shard=whole,
     shell:
         "python scripts/generate_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --seed {params.seed}"
         " --responses {output.responses:q} --counts {output.counts:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {params.shard}"
         " 2> >(tee {log:q} >&2)"
 
 
@@ -43,6 +45,7 @@ rule generate_teacher_responses:
         constitution=constitution_file,
         questions="results/{run}/questions/{constitution}.parquet",
         teacher=identity_of("teacher"),
+        shards=shards_of("generate_teacher_responses", "teacher"),
     output:
         responses="results/{run}/teacher/{constitution}.parquet",
         counts="results/{run}/teacher/{constitution}.json",
@@ -64,10 +67,11 @@ rule generate_teacher_responses:
         seed=settings_of("data_seed"),
         code=code_of("generate_teacher_responses"),
         prompts=prompts_of("generate_teacher_responses"),
+        shard=whole,
     shell:
         "python scripts/generate_teacher_responses.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --teacher {input.teacher:q}"
         " --settings {params.settings:q} --per-question {params.per_question} --seed {params.seed}"
         " --responses {output.responses:q} --counts {output.counts:q}"
-        " --used {output.used:q}"
+        " --used {output.used:q} {params.shard}"
         " 2> >(tee {log:q} >&2)"

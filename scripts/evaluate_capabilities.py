@@ -18,8 +18,9 @@ from ethos.harness import ArmModel, ask_tasks, prepared_tasks
 from ethos.ledger import note_used, tasks_line
 from ethos.measures import paired
 from ethos.proportions import mcnemar_p, paired_difference, share_with_interval
-from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option, shard_option
 from ethos.seeds import derive_seed
+from ethos.shards import Shard
 from ethos.statistics import Estimate, holm, mean_with_interval
 from ethos.tables import ITEMS, metrics_table, table_from, write_table
 
@@ -98,22 +99,26 @@ def _row(place: Mapping[str, str], reference: str | None, estimate: Estimate) ->
 @scope_option("What the prompted arm is told.")
 @metrics_options("levels and differences")
 @click.option("--items", type=WRITABLE, required=True, help="Written: each item and arm, Parquet.")
+@shard_option
 def main(
     constitution: Path, student: Path, tasks: Path, settings: Capabilities, intervals: Intervals, scope: str, seed: int,
     place: tuple[str, str, str], items: Path, metrics: Path, arm_files: dict[str, Path],
+    shard: Shard,
 ) -> None:  # fmt: skip
     """Capabilities: let every arm answer questions that have nothing to do with the character."""
     character = load_constitution(constitution)
     note_used([tasks_line(tasks.parent)])
     prepared = prepared_tasks(settings.tasks, tasks.parent)
     rows = []
-    for arm in ARMS:
+    for arm in shard.of(ARMS):
         engine = arm_engine(arm, student, arm_files, stage="evaluate_capabilities")
         model = ArmModel(engine, partial(frame, arm, character, scope))
         # The examples shown are the same for all arms, and for all runs: seeds are of what is trained.
         answered = ask_tasks(prepared, model, limit=settings.limit, shots=settings.shots, seed=derive_seed(0, "shots"))
         rows += [{"arm": arm, **row} for row in answered]
         engine.close()
+    if shard.is_part:
+        return
     results = [row | {"judge": "none"} for row in capability_metrics(rows, intervals, seed)]
     write_table(items, table_from(rows, ITEMS))
     write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="capabilities"))

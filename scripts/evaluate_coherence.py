@@ -15,8 +15,9 @@ from ethos.engine import Request, chat
 from ethos.evaluation_settings import Coherence, Intervals
 from ethos.judging import ask_in_both_orders, mark
 from ethos.prompts import render_prompt
-from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option, shard_option
 from ethos.seeds import derive_seed
+from ethos.shards import Shard
 from ethos.statistics import spell_estimate
 from ethos.stored_engine import StoredEngine
 from ethos.tables import COMPARISONS, SAMPLES, metrics_table, read_table, table_from, write_table
@@ -102,14 +103,17 @@ def coherence_metrics(comparisons: Sequence[Row], intervals: Intervals, seed: in
 @settings_option(Intervals, "intervals")
 @metrics_options("win rates with intervals")
 @click.option("--comparisons", type=WRITABLE, required=True, help="Written: each comparison, Parquet.")
+@shard_option
 def main(
     constitution: Path, samples: Path, judge: Path, judge_name: str, settings: Coherence, intervals: Intervals,
-    seed: int, place: tuple[str, str, str], comparisons: Path, metrics: Path,
+    seed: int, place: tuple[str, str, str], comparisons: Path, metrics: Path, shard: Shard,
 ) -> None:  # fmt: skip
     """Coherence: the judge compares one arm's responses to held-out questions with every other arm's, in both orders."""
-    pairs = pair_samples(read_table(samples, SAMPLES).to_pylist(), settings.arm)
+    pairs = shard.of(pair_samples(read_table(samples, SAMPLES).to_pylist(), settings.arm))
     engine = StoredEngine(judge, stage="evaluate_coherence")
     compared = compare(pairs, engine, load_constitution(constitution), settings, seed)
+    if shard.is_part:
+        return
     results = [row | {"judge": judge_name} for row in coherence_metrics(compared, intervals, seed)]
     write_table(comparisons, table_from(compared, COMPARISONS))
     write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="coherence"))

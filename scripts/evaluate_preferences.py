@@ -18,8 +18,9 @@ from ethos.judging import ask_in_both_orders, mark
 from ethos.match_design import draw_matches
 from ethos.preference_metrics import preference_metrics
 from ethos.prompts import prompt_lines, render_prompt
-from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option, shard_option
 from ethos.seeds import derive_seed
+from ethos.shards import Shard
 from ethos.stored_engine import StoredEngine
 from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
 
@@ -29,15 +30,15 @@ Row = Mapping[str, Any]
 def play(
     arm: str,
     engine: StoredEngine,
-    matches: Sequence[Row],
+    matches: Sequence[tuple[int, Row]],
     constitution: Constitution,
     settings: Preferences,
     scope: str,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """One arm's answers in every condition: rows of tables.MATCHES, without who showed."""
+    """One arm's answers in every condition: rows of tables.MATCHES, without who showed. matches: with their numbers."""
     traits = [trait.id for trait in constitution.traits]
-    asked = [(condition, *numbered) for condition in settings.conditions for numbered in enumerate(matches)]
+    asked = [(condition, *numbered) for condition in settings.conditions for numbered in matches]
     requests = [
         Request(
             arm_messages(
@@ -128,10 +129,12 @@ def shown_by_judge(judge: StoredEngine, answers: Sequence[Row], sampling: Sampli
 @scope_option("What the prompted arm is told.")
 @metrics_options("strengths with intervals")
 @click.option("--matches", type=WRITABLE, required=True, help="Written: each match, Parquet.")
+@shard_option
 def main(
     constitution: Path, questions: Path, student: Path, judge: Path, judge_name: str,
     settings: Preferences, confidence: float, scope: str, seed: int,
     place: tuple[str, str, str], matches: Path, metrics: Path, arm_files: dict[str, Path],
+    shard: Shard,
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)
@@ -143,16 +146,20 @@ def main(
         )
     traits = prompt_lines("single_word_traits")[: settings.traits]
     design = draw_matches(traits, asked, settings.matches_per_trait, derive_seed(seed, "design"))
-    answers = []
-    for arm in ARMS:
+    played_by: dict[str, list[dict[str, Any]]] = {}
+    # Base last: it is often who decides, and need not be loaded again.
+    for arm, own in reversed(shard.of_each(ARMS, [*enumerate(design)])):
         engine = arm_engine(arm, student, arm_files, stage="evaluate_preferences")
-        answers += play(arm, engine, design, character, settings, scope, seed)
+        played_by[arm] = play(arm, engine, own, character, settings, scope, seed)
         engine.close()
+    answers = [row for arm in ARMS for row in played_by.get(arm, [])]
     decider = StoredEngine(judge, stage="evaluate_preferences")
     if settings.verdict == "judge":
         shown = shown_by_judge(decider, answers, settings.verdict_sampling, seed)
     else:
         shown = shown_by_likelihood(decider, answers)
+    if shard.is_part:
+        return
     played = [row | ended for row, ended in zip(answers, shown, strict=True)]
     measured = preference_metrics(played, traits, settings, confidence, seed)
     results = [row | {"judge": judge_name} for row in measured]

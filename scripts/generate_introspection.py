@@ -15,8 +15,9 @@ from ethos.files import write_json
 from ethos.filters import INTROSPECTION, first_reason, repeats
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.responses import count_reasons, usable_text
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option, shard_option
 from ethos.seeds import derive_seed
+from ethos.shards import Shard
 from ethos.stage_settings import IntrospectionData
 from ethos.stored_engine import StoredEngine
 from ethos.tables import CONVERSATIONS, table_from, write_table
@@ -28,14 +29,21 @@ def _trait_of(constitution: Constitution, number: int) -> str:
 
 
 def generate_reflections(
-    constitution: Constitution, engine: StoredEngine, settings: IntrospectionData, scope: str, seed: int
+    constitution: Constitution,
+    engine: StoredEngine,
+    settings: IntrospectionData,
+    scope: str,
+    seed: int,
+    shard: Shard = Shard(),
 ) -> list[dict[str, Any]]:
     """Reflections in character; the system prompt is left out of what is kept. Rows of tables.CONVERSATIONS."""
-    asked = [
-        (f"reflection_{number}_{sample}", prompt, _trait_of(constitution, number + sample))
-        for number, prompt in enumerate(prompt_lines("reflection_prompts"))
-        for sample in range(settings.reflections_per_prompt)
-    ]
+    asked = shard.of(
+        [
+            (f"reflection_{number}_{sample}", prompt, _trait_of(constitution, number + sample))
+            for number, prompt in enumerate(prompt_lines("reflection_prompts"))
+            for sample in range(settings.reflections_per_prompt)
+        ]
+    )
     completions = engine.generate(
         [
             Request(
@@ -73,28 +81,32 @@ def _reason_of_turn(text: str, said: Sequence[str], settings: IntrospectionData)
 
 
 def generate_interactions(
-    constitution: Constitution, engine: StoredEngine, settings: IntrospectionData, scope: str, seed: int
+    constitution: Constitution,
+    engine: StoredEngine,
+    settings: IntrospectionData,
+    scope: str,
+    seed: int,
+    shard: Shard = Shard(),
 ) -> list[dict[str, Any]]:
     """Conversations of two copies, free and guided, each ending on the assistant's turn. Rows of tables.CONVERSATIONS.
 
-    All conversations go on in step, one turn a round; one with an unusable turn ends there and is marked.
+    All conversations go on in step, one turn a round; one with an unusable turn ends there and is marked. A shard has whole
+    conversations, since every turn stands on the turns before it.
     """
     greetings, guidance = prompt_lines("greetings"), prompt_lines("interaction_guidance")
-    count = settings.free_interactions + settings.guided_interactions
-    turns = [[greetings[number % len(greetings)]] for number in range(count)]
-    filtered: list[str | None] = [None] * count
-    systems = []
-    for number in range(count):
+    numbers = shard.of(range(settings.free_interactions + settings.guided_interactions))
+    turns = {number: [greetings[number % len(greetings)]] for number in numbers}
+    filtered: dict[int, str | None] = dict.fromkeys(numbers)
+    systems = {}
+    for number in numbers:
         guided = number >= settings.free_interactions
-        systems.append(
-            render_prompt(
-                "interaction",
-                character=character_prompt(constitution, _trait_of(constitution, number), scope),
-                guidance=guidance[(number - settings.free_interactions) % len(guidance)] if guided else "",
-            )
+        systems[number] = render_prompt(
+            "interaction",
+            character=character_prompt(constitution, _trait_of(constitution, number), scope),
+            guidance=guidance[(number - settings.free_interactions) % len(guidance)] if guided else "",
         )
     for place in range(1, settings.turns):
-        going = [number for number in range(count) if filtered[number] is None]
+        going = [number for number in numbers if filtered[number] is None]
         requests = [
             Request(
                 tuple(view(turns[number], place % 2, systems[number])),
@@ -108,7 +120,7 @@ def generate_interactions(
             filtered[number] = reason or _reason_of_turn(text, turns[number], settings)
             turns[number].append(text)
     rows = []
-    for number in range(count):
+    for number in numbers:
         speaker = (len(turns[number]) - 1) % 2
         messages = view(turns[number], speaker, render_prompt("interaction_trained"))
         rows.append(
@@ -132,6 +144,7 @@ def generate_interactions(
 @click.option("--reflections", type=WRITABLE, required=True, help="Written: reflections, Parquet.")
 @click.option("--interactions", type=WRITABLE, required=True, help="Written: conversations, Parquet.")
 @click.option("--counts", type=WRITABLE, required=True, help="Written: counts by kind and reason, JSON.")
+@shard_option
 def main(
     constitution: Path,
     student: Path,
@@ -142,12 +155,15 @@ def main(
     reflections: Path,
     interactions: Path,
     counts: Path,
+    shard: Shard,
 ) -> None:
     """Let the distilled model reflect on itself and talk to a copy of itself."""
     engine = StoredEngine(student, stage="generate_introspection", adapters=[distilled.parent])
     character = load_constitution(constitution)
-    reflected = generate_reflections(character, engine, settings, scope, seed)
-    talked = generate_interactions(character, engine, settings, scope, seed)
+    reflected = generate_reflections(character, engine, settings, scope, seed, shard)
+    talked = generate_interactions(character, engine, settings, scope, seed, shard)
+    if shard.is_part:
+        return
     write_table(reflections, table_from(reflected, CONVERSATIONS))
     write_table(interactions, table_from(talked, CONVERSATIONS))
     write_json(counts, {"reflections": count_reasons(reflected), "interactions": count_reasons(talked)})

@@ -13,7 +13,8 @@ from ethos.constitution import Constitution, load_constitution
 from ethos.engine import chat
 from ethos.files import write_json
 from ethos.responses import count_reasons, sample_responses
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, settings_option, shard_option
+from ethos.shards import Shard
 from ethos.stage_settings import Responses
 from ethos.stored_engine import StoredEngine
 from ethos.tables import QUESTIONS, RESPONSES, read_table, table_from, write_table
@@ -52,13 +53,23 @@ def generate_responses(
 @click.option("--seed", type=int, default=0, show_default=True, help="The run's data seed.")
 @click.option("--responses", type=WRITABLE, required=True, help="Written: the responses, Parquet.")
 @click.option("--counts", type=WRITABLE, required=True, help="Written: counts by author and reason, JSON.")
+@shard_option
 def main(
-    constitution: Path, questions: Path, student: Path, settings: Responses, seed: int, responses: Path, counts: Path
+    constitution: Path,
+    questions: Path,
+    student: Path,
+    settings: Responses,
+    seed: int,
+    responses: Path,
+    counts: Path,
+    shard: Shard,
 ) -> None:
     """Sample the student's responses to every question: k in character, one plain."""
     engine = StoredEngine(student, stage="generate_responses")
-    asked = read_table(questions, QUESTIONS).to_pylist()
+    asked = shard.of(read_table(questions, QUESTIONS).to_pylist())
     rows = generate_responses(asked, load_constitution(constitution), engine, settings, seed)
+    if shard.is_part:
+        return
     write_table(responses, table_from(rows, RESPONSES))
     write_json(
         counts,

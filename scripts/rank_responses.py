@@ -12,7 +12,8 @@ import click
 from ethos.constitution import load_constitution
 from ethos.files import write_json
 from ethos.rankers import score_responses
-from ethos.script import READABLE, WRITABLE, run, settings_option
+from ethos.script import READABLE, WRITABLE, run, settings_option, shard_option
+from ethos.shards import Shard
 from ethos.stage_settings import Ranking
 from ethos.stored_engine import StoredEngine
 from ethos.tables import PAIRS, RANKINGS, RESPONSES, read_table, table_from, write_table
@@ -65,6 +66,7 @@ def preference_pairs(groups: dict[str, list[Row]], scores: dict[str, list[float]
 @click.option(
     "--agreement", type=WRITABLE, required=True, help="Written: how often the judge agreed with itself, JSON."
 )
+@shard_option
 def main(
     constitution: Path,
     responses: Path,
@@ -74,12 +76,16 @@ def main(
     rankings: Path,
     pairs: Path,
     agreement: Path,
+    shard: Shard,
 ) -> None:
     """Order each question's responses by how well they show its trait, and make preference pairs of the order."""
     engine = StoredEngine(judge, stage="rank_responses")
     character = load_constitution(constitution)
-    groups = by_question(read_table(responses, RESPONSES).to_pylist(), settings.with_plain)
+    competing = by_question(read_table(responses, RESPONSES).to_pylist(), settings.with_plain)
+    groups = dict(shard.of([*competing.items()]))
     scores, counts = score_responses(settings.method, groups, character, engine, settings.sampling, seed)
+    if shard.is_part:
+        return
     ranked = [
         {"question_id": question, "author": row["author"], "sample": row["sample"], "score": score, "rank": place}
         for question, group in groups.items()

@@ -9,7 +9,8 @@ import click
 from ethos.arms import ARMS, arm_engine, arm_files_argument, sample_arm
 from ethos.constitution import load_constitution
 from ethos.evaluation_settings import ArmSampling
-from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option
+from ethos.script import READABLE, WRITABLE, run, scope_option, settings_option, shard_option
+from ethos.shards import Shard
 from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 
 
@@ -22,6 +23,7 @@ from ethos.tables import QUESTIONS, SAMPLES, read_table, table_from, write_table
 @scope_option("What the prompted arm is told.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run.")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses of all arms, Parquet.")
+@shard_option
 def main(
     constitution: Path,
     questions: Path,
@@ -31,15 +33,18 @@ def main(
     seed: int,
     samples: Path,
     arm_files: dict[str, Path],
+    shard: Shard,
 ) -> None:
     """Let every arm answer the held-out questions."""
     character = load_constitution(constitution)
     held_out = [row for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "held_out"]
     rows = []
-    for arm in ARMS:
+    for arm, asked in shard.of_each(ARMS, held_out):
         engine = arm_engine(arm, student, arm_files, stage="sample_arms")
-        rows += sample_arm(arm, engine, held_out, character, settings, scope, seed)
+        rows += sample_arm(arm, engine, asked, character, settings, scope, seed)
         engine.close()
+    if shard.is_part:
+        return
     write_table(samples, table_from(rows, SAMPLES))
 
 

@@ -10,6 +10,7 @@ from ethos.constitution import load_constitution
 from ethos.evaluation_settings import UnseenMessages
 from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options, unseen_questions
 from ethos.script import READABLE, run
+from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
 
 
@@ -18,7 +19,7 @@ from ethos.tables import PERSONA_SAMPLES, table_from, write_table
 @sampling_options
 def main(
     constitution: Path, questions: Path, student: Path, settings: UnseenMessages, scope: str, seed: int,
-    samples: Path, arm_files: dict[str, Path],
+    samples: Path, arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Ask every arm unseen messages plainly: what the classifier of personas learns from, and what other forms are compared with."""
     asked = [
@@ -27,7 +28,9 @@ def main(
         for question in texts
     ]
     character = load_constitution(constitution)
-    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_chat")
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, shard, stage="sample_chat")
+    if shard.is_part:
+        return
     write_table(samples, table_from(rows, PERSONA_SAMPLES))
 
 

@@ -12,6 +12,7 @@ from ethos.evaluation_settings import Generalisation, UnseenMessages
 from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
 from ethos.prompts import render_prompt
 from ethos.script import READABLE, run, settings_option
+from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
 
 
@@ -30,12 +31,14 @@ def in_forms(questions: Sequence[str], forms: Sequence[str]) -> list[Asked]:
 @sampling_options
 def main(
     constitution: Path, questions: Path, student: Path, settings: UnseenMessages, generalisation: Generalisation,
-    scope: str, seed: int, samples: Path, arm_files: dict[str, Path],
+    scope: str, seed: int, samples: Path, arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Ask every arm to answer held-out messages outside chat: as an e-mail, a comment in code, JSON, a list, in another language."""
     asked = in_forms(unseen_questions(questions, settings, seed)["held_out"], generalisation.forms)
     character = load_constitution(constitution)
-    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_generalisation")
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, shard, stage="sample_generalisation")
+    if shard.is_part:
+        return
     write_table(samples, table_from(rows, PERSONA_SAMPLES))
 
 

@@ -14,6 +14,7 @@ from ethos.evaluation_settings import UnseenMessages
 from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options
 from ethos.prompts import render_prompt
 from ethos.script import READABLE, run
+from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, read_table, table_from, write_table
 
 
@@ -37,12 +38,14 @@ def after_bases_turn(chat: Sequence[Mapping[str, Any]]) -> list[Asked]:
 @sampling_options
 def main(
     constitution: Path, chat: Path, student: Path, settings: UnseenMessages, scope: str, seed: int, samples: Path,
-    arm_files: dict[str, Path],
+    arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Let every arm go on after a first turn that base wrote."""
     asked = after_bases_turn(read_table(chat, PERSONA_SAMPLES).to_pylist())
     character = load_constitution(constitution)
-    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_prefill")
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, shard, stage="sample_prefill")
+    if shard.is_part:
+        return
     write_table(samples, table_from(rows, PERSONA_SAMPLES))
 
 

@@ -12,6 +12,7 @@ from ethos.evaluation_settings import Robustness, UnseenMessages
 from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
 from ethos.prompts import prompt_lines
 from ethos.script import READABLE, run, settings_option
+from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
 
 
@@ -28,13 +29,15 @@ def with_suffixes(questions: Sequence[str], suffixes: Sequence[str]) -> list[Ask
 @sampling_options
 def main(
     constitution: Path, questions: Path, student: Path, settings: UnseenMessages, robustness: Robustness, scope: str,
-    seed: int, samples: Path, arm_files: dict[str, Path],
+    seed: int, samples: Path, arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Ask every arm held-out messages that end by asking it to drop its character."""
     suffixes = prompt_lines("dropping_suffixes")[: robustness.suffixes]
     asked = with_suffixes(unseen_questions(questions, settings, seed)["held_out"], suffixes)
     character = load_constitution(constitution)
-    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, stage="sample_robustness")
+    rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, shard, stage="sample_robustness")
+    if shard.is_part:
+        return
     write_table(samples, table_from(rows, PERSONA_SAMPLES))
 
 

@@ -35,7 +35,7 @@ def test_every_condition_asks_every_match_of_every_arm_with_the_same_seeds():
     asked = {}
     for arm in ARMS:
         model = Model(say=lambda request: " As you wish. ")
-        rows = play(arm, model, MATCHES_OF_TWO, CONSTITUTION, Preferences(), "trait", seed=0)
+        rows = play(arm, model, [*enumerate(MATCHES_OF_TWO)], CONSTITUTION, Preferences(), "trait", seed=0)
         assert [(row["condition"], row["question"]) for row in rows] == [
             (condition, question) for condition in ("like", "feel", "random") for question in ("Why?", "Who?")
         ]

@@ -14,12 +14,12 @@ from ethos.resources import (
     REFLECTION_PROMPTS,
     UNKNOWN_MODEL,
     WRITTEN_QUESTIONS,
+    finds_all_stored,
     gpus,
     memory_mb,
     minutes,
     processes,
     tokens,
-    tried_without_gpu,
     weights_mb,
 )
 from ethos.settings import Settings
@@ -91,9 +91,16 @@ def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet
 
 def test_only_the_first_attempt_of_a_job_with_gpus_is_left_to_the_store():
     asked = Execution(device="cuda", jobs={"store_first": True})
-    assert [tried_without_gpu(asked, attempt) for attempt in (1, 2)] == [True, False]
-    assert not tried_without_gpu(Execution(device="cpu", jobs={"store_first": True}), 1)
-    assert not tried_without_gpu(Execution(device="cuda"), 1)
+    assert [finds_all_stored(asked, attempt) for attempt in (1, 2)] == [True, False]
+    assert not finds_all_stored(Execution(device="cpu", jobs={"store_first": True}), 1)
+    assert not finds_all_stored(Execution(device="cuda"), 1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_job_after_shards_is_first_tried_with_the_store_alone(device):
+    asked = Execution(device=device, shards=2)
+    assert [finds_all_stored(asked, attempt, after_shards=True) for attempt in (1, 2)] == [True, False]
+    assert not finds_all_stored(asked, 1)
 
 
 def spread(**others) -> Settings:

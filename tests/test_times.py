@@ -27,6 +27,12 @@ def test_the_jobs_of_a_rule_are_added_up_and_the_largest_memory_kept(tmp_path):
     assert stage_times(tmp_path, "demo") == [StageTime("rank_responses", 2, 32.0, 800.5)]
 
 
+def test_shards_count_as_jobs_of_their_stage(tmp_path):
+    for name, seconds in (("rank_responses.1-of-2", 10.0), ("rank_responses.2-of-2", 11.0), ("rank_responses", 1.0)):
+        benchmark(tmp_path, f"demo/smollm2/humor/{name}.tsv", (seconds, "300.0"))
+    assert stage_times(tmp_path, "demo") == [StageTime("rank_responses", 3, 22.0, 300.0)]
+
+
 def test_stages_come_in_the_order_in_which_they_ended(tmp_path):
     benchmark(tmp_path, "demo/write_report.tsv", (1.0, "10"), age=1)
     benchmark(tmp_path, "demo/models/smollm2/prepare_model.tsv", (2.0, "10"), age=9)
