@@ -3,9 +3,18 @@
 A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
 """
 
-from ethos.resources import memory_mb, minutes, tokens, tried_without_gpu, weights_mb
+from ethos.asks import most_tokens
+from ethos.counts import count
+from ethos.resources import memory_mb, minutes, tried_without_gpu, weight_folders, weights_mb
+from ethos.workload import workload
 
 jobs = settings.execution.jobs
+
+
+@cache
+def expected_counts(constitution):
+    """What the settings ask for of a constitution; what its tables hold must not change what a job asks for."""
+    return count(settings, constitutions[constitution], drifted_to.values())
 
 
 def resources_of(rule, role="student"):
@@ -21,9 +30,7 @@ def resources_of(rule, role="student"):
         if is_api:
             return 0
         name = wildcards.student if role == "student" else getattr(settings, role)
-        prepared = Path(model_identity(name)).parent
-        kind, _, source = settings.models[name].source.partition(":")
-        return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
+        return weights_mb(weight_folders(settings, name))
 
     def gpu(wildcards, attempt):
         return (
@@ -38,14 +45,13 @@ def resources_of(rule, role="student"):
     def runtime(wildcards, attempt):
         if tried_without_gpu(settings.execution, attempt):
             return jobs.minutes
-        traits = constitutions[wildcards.constitution].traits
-        asked = sum(
-            len(trait.questions) + settings.questions.generated_per_trait for trait in traits
-        )
-        asked += settings.questions.general + sum(extra.count for extra in settings.questions.extra)
-        work = tokens(rule, settings, asked)
+        work = workload(rule, settings, expected_counts(wildcards.constitution))
         return minutes(
-            jobs, model_size(wildcards), work, gpus=settings.execution.gpus, attempt=attempt
+            jobs,
+            model_size(wildcards),
+            most_tokens(work),
+            gpus=settings.execution.gpus,
+            attempt=attempt,
         )
 
     return {"gpu": gpu, "mem_mb": memory, "runtime": runtime}
