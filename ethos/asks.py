@@ -137,7 +137,7 @@ def ranker(
 
 
 def training(
-    kind: Literal["reward", "dpo", "sft", "grpo"], examples: float, tokens: int, settings: Training, source: Source,
+    kind: Literal["reward", "dpo", "sft"], examples: float, tokens: int, settings: Training, source: Source,
     *, adapters: int = 1,
 ) -> Train:  # fmt: skip
     """A training of an adapter on so many examples of so many tokens."""

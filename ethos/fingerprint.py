@@ -37,6 +37,7 @@ _NO_MEANING = frozenset(
         "tracking",
         "ledger",
         "work",
+        "budget",
     )
 )
 Version = dict[str, str]

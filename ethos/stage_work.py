@@ -75,10 +75,11 @@ def preference_model(s: Settings, c: Counts) -> Workload:
 def _alignment(s: Settings, c: Counts, *, adapters: int) -> Workload:
     trained_on, length = c.train_groups().total(), c.asked + typical(s.responses.sampling)
     if s.alignment.method == "grpo":
-        grpo = s.alignment.grpo
-        # Each is sampled, rewarded and learned from.
-        length = 2 * (c.asked + min(grpo.max_new_tokens, ANSWER))
-        return [training("grpo", trained_on * grpo.generations, length, s.alignment, "responses", adapters=adapters)]
+        grpo, most = s.alignment.grpo, s.alignment.max_tokens
+        # Each answer is sampled, rewarded and learned from.
+        tokens = 2 * grpo.generations * (c.asked + min(grpo.max_new_tokens, ANSWER))
+        passed = round(trained_on * s.alignment.epochs)
+        return [Train("grpo", passed, tokens, 2 * grpo.generations * most, "responses", s.alignment, adapters)]
     kind, texts = ("dpo", 2) if s.alignment.method == "dpo" else ("sft", 1)
     return [training(kind, trained_on, texts * length, s.alignment, "answers", adapters=adapters)]
 

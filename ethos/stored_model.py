@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic, Protocol, TypeVar
 
+from ethos.budget import Meter
 from ethos.errors import BadInput
 from ethos.execution import device, store_folder
 from ethos.ledger import completion_line, note_used
@@ -74,6 +75,7 @@ class StoredModel(ABC, Generic[Model]):
         return [answers[key] for key in keys]
 
     def _ask(self, kind: str, missing: Mapping[str, Asked], tokens: Callable) -> dict[str, Any]:
+        meter = Meter(kind, self.stage, self.name, self._where())
         load_seconds = self._ensure_loaded()
         keys, answers, read, written = list(missing), {}, 0, 0
         progress = Progress(f"{self.stage} ({self.name})", len(keys))
@@ -90,6 +92,7 @@ class StoredModel(ABC, Generic[Model]):
                     newly_read, newly_written = tokens(answer)
                     read, written = read + newly_read, written + newly_written
                     progress.add(newly_written)
+                    meter.add(newly_read, newly_written)
 
                 getattr(self._model, kind)(list(missing.values()), keep)
         finally:
