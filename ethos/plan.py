@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +133,12 @@ class Planner:
 
     def _cost(self, step: Step, edits: frozenset[str] | None, counts: Counts | None) -> Cost:
         work = workload(step.rule, self.settings, counts) if counts else []
-        cost = Cost(jobs=1, jobs_to_do=int(step.needed))
+        cost, gpus = Cost(jobs=1, jobs_to_do=int(step.needed)), 0
         for item in work:
             share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
-            machine = self._machine(step, "student" if isinstance(item, Train) else item.role)
+            role = "student" if isinstance(item, Train) else item.role
+            machine = self._machines[step.wildcards["student"] if role == "student" else getattr(self.settings, role)]
+            gpus = gpus or (self.settings.execution.gpus if machine.device != "api" else 0)
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
             else:
@@ -145,7 +147,7 @@ class Planner:
                 )
         if step.needed:
             cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
-            return replace(cost, gpu_hours=step.gpus * cost.seconds / 3600)
+            return replace(cost, gpu_hours=gpus * cost.seconds / 3600)
         return _as_on_record(cost, step.ledger) if step.ledger else cost
 
     def _new(self, step: Step, edits: frozenset[str] | None, counts: Counts, part: str) -> float:
@@ -184,22 +186,23 @@ class Planner:
         kept = 2 * training.adapters * _ADAPTER * rank * math.sqrt(machine.weights / _EIGHT_BILLION)  # in the store too
         return Cost(trainings_to_do=share, seconds=share * seconds, disk=share * kept, measured=measured or not share)
 
-    def _machine(self, step: Step, role: str) -> Machine:
-        """Where the work of a role is done."""
+    @cached_property
+    def _machines(self) -> dict[str, Machine]:
+        """Where the work of each model is done."""
         execution = self.settings.execution
-        name = step.wildcards["student"] if role == "student" else getattr(self.settings, role)
-        if self.settings.models[name].is_api:
-            return Machine(name, "api", 0, execution.api.get(name, ApiLimits()).concurrency)
-        return Machine(name, execution.device, weights_mb(weight_folders(self.settings, name)))
+        return {
+            name: Machine(name, "api", 0, execution.api.get(name, ApiLimits()).concurrency)
+            if model.is_api
+            else Machine(name, execution.device, weights_mb(weight_folders(self.settings, name)))
+            for name, model in self.settings.models.items()
+        }
 
     def _fetched(self, step: Step) -> float:
         """MB of the model that a step fetches."""
-        if step.rule != "prepare_model":
-            return 0.0
-        name = next(
-            name for name, model in self.settings.models.items() if model.folder(name) == step.wildcards["folder"]
+        folder = step.wildcards.get("folder")
+        return sum(
+            self._machines[name].weights for name, model in self.settings.models.items() if model.folder(name) == folder
         )
-        return 0.0 if self.settings.models[name].is_api else weights_mb(weight_folders(self.settings, name))
 
 
 def _seconds_before(step: Step) -> float:

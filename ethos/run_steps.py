@@ -24,7 +24,6 @@ class Step:
     wildcards: Mapping[str, str]
     after: tuple[int, ...] = ()
     needed: bool = True
-    gpus: int = 0
     benchmark: Path | None = None
     ledger: Path | None = None
     edited: frozenset[str] = frozenset()
@@ -110,7 +109,6 @@ def _step(dag: Any, job: Any, after: tuple[int, ...]) -> Step:
         {name: str(value) for name, value in job.wildcards_dict.items()},
         after,
         needed,
-        int(job.resources.get("gpu", 0)),
         Path(str(job.benchmark)),
         ledger if ledger.is_file() else None,
         edited or frozenset(),

@@ -20,22 +20,21 @@ from ethos.work import Work, read_work
 START, API_ANSWER = 3.0, 5.0
 # MB of weights that are read in a second.
 _LOADED = 500
+_LOAD = "load"
 
 
 @dataclass
 class _Sum:
-    """What earlier requests came to."""
+    """What earlier work came to."""
 
     calls: int = 0
     prompt: int = 0
     written: int = 0
     seconds: float = 0.0
 
-    def add(self, work: Work) -> None:
-        self.calls += work.calls
-        self.prompt += work.prompt_tokens
-        self.written += work.completion_tokens
-        self.seconds += work.seconds
+    def add(self, calls: int, prompt: int, written: int, seconds: float) -> None:
+        self.calls, self.prompt = self.calls + calls, self.prompt + prompt
+        self.written, self.seconds = self.written + written, self.seconds + seconds
 
 
 @dataclass(frozen=True)
@@ -61,29 +60,29 @@ class Throughput:
 
     works: Iterable[Work] = ()
     trainings: Iterable[dict[str, Any]] = ()
+    # By rule (or none), kind, model and device; loads are a kind too.
     _known: dict[tuple[str, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum), init=False)
-    _loads: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list), init=False)
 
     def __post_init__(self) -> None:
         for work in self.works:
-            if work.load_seconds:
-                self._loads[work.model, work.device].append(work.load_seconds)
             for rule in (work.stage.partition(",")[0], ""):
-                self._known[rule, work.kind, work.model, work.device].add(work)
+                place = rule, work.kind, work.model, work.device
+                self._known[place].add(work.calls, work.prompt_tokens, work.completion_tokens, work.seconds)
+            if work.load_seconds:
+                self._known["", _LOAD, work.model, work.device].add(1, 0, 0, work.load_seconds)
 
-    def _earlier(self, rule: str, ask: Ask, machine: Machine) -> _Sum:
-        """The sum of earlier requests of this rule and kind; without a call where there were none."""
-        name = f"preference model of {machine.model}" if ask.kind == "reward" else machine.model
+    def _earlier(self, rule: str, kind: str, machine: Machine) -> _Sum:
+        """The sum of earlier work of this rule, or of any, and kind; without a call where there was none."""
+        name = f"preference model of {machine.model}" if kind == "reward" else machine.model
         total = _Sum()
         for device in ("cpu", "cuda", "api"):
-            found = self._known.get((rule, ask.kind, name, device))
-            if found and machine.is_on(device):
-                total = _Sum(*(a + b for a, b in zip(vars(total).values(), vars(found).values(), strict=True)))
+            if machine.is_on(device) and (found := self._known.get((rule, kind, name, device))):
+                total.add(**vars(found))
         return total
 
     def tokens(self, rule: str, ask: Ask, machine: Machine) -> tuple[float, float]:
         """Tokens of one request that are read, and that are written or scored."""
-        earlier = self._earlier(rule, ask, machine)
+        earlier = self._earlier(rule, ask.kind, machine)
         if not earlier.calls:
             return ask.prompt, ask.written
         return earlier.prompt / earlier.calls, min(earlier.written / earlier.calls, max(ask.longest, ask.written))
@@ -92,7 +91,7 @@ class Throughput:
         """Time of one request, and whether it is measured."""
         effort = ask.effort(*self.tokens(rule, ask, machine))
         for place in (rule, ""):
-            earlier = self._earlier(place, ask, machine)
+            earlier = self._earlier(place, ask.kind, machine)
             done = earlier.calls and earlier.calls * ask.effort(
                 earlier.prompt / earlier.calls, earlier.written / earlier.calls
             )
@@ -106,9 +105,8 @@ class Throughput:
         """Time to load the model once."""
         if machine.device == "api":
             return 0.0
-        known = [seconds for (model, device), own in self._loads.items() for seconds in own
-                 if model == machine.model and machine.is_on(device)]  # fmt: skip
-        return sum(known) / len(known) if known else 1 + machine.weights / _LOADED
+        earlier = self._earlier("", _LOAD, machine)
+        return earlier.seconds / earlier.calls if earlier.calls else 1 + machine.weights / _LOADED
 
     def training_seconds(self, training: Train, machine: Machine) -> tuple[float, bool]:
         """Time of a training, and whether it is measured: by the example, where earlier ones told how many they had."""
