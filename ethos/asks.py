@@ -26,9 +26,9 @@ ANSWER, VERDICT, INSTRUCTIONS = 300, 12, 150
 class Ask:
     """Requests of one kind to one model.
 
-    calls: requests, equal ones counted once. prompt, written: tokens of one, roughly; of a score or a reward, `written` are
-    those of the text. longest: most that one may write. source: what `calls` follows from. models: engines that are loaded
-    for them, one after the other.
+    calls: requests, equal ones counted once. prompt, written: tokens of one, roughly; `written` are those of a score's response,
+    or all that a reward reads. longest: most that one may write. source: what `calls` follows from. models: engines that are
+    loaded for them, one after the other.
     """
 
     kind: Literal["generate", "score", "reward"]
@@ -104,8 +104,9 @@ def in_and_out(role: Role, texts: int, length: int, counts: Counts, source: Sour
 
 
 def rewards(texts: int, length: int, counts: Counts, source: Source) -> Ask:
-    """The preference model's rewards of texts of so many tokens."""
-    return Ask("reward", "student", texts, counts.asked, length, length, source, "trained")
+    """The preference model's rewards of responses of so many tokens."""
+    read = counts.asked + length
+    return Ask("reward", "student", texts, 0, read, read, source, "trained")
 
 
 def of_arms(asked: Ask, told: int) -> list[Ask]:
@@ -129,9 +130,8 @@ def ranker(
         return in_and_out("judge", texts, length, counts, source, "told")
     orders = {"pairwise": lambda size: 2 * math.comb(size, 2), "listwise": lambda size: 2}[method]
     shown = {"pairwise": lambda size: 2, "listwise": lambda size: size}[method]
-    trait = counts.told // len(counts.traits)
     return [
-        verdicts(orders(size) * number, sampling, counts.asked + trait + shown(size) * length, source)
+        verdicts(orders(size) * number, sampling, counts.asked + counts.trait + shown(size) * length, source)
         for size, number in groups
     ]
 

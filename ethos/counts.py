@@ -30,8 +30,8 @@ Group = tuple[str, int]
 class Counts:
     """Of one constitution, and of a student and a seed where these have left something.
 
-    traits: ids. written: hand-written questions. asked, told: tokens of a question and of a system prompt in character,
-    roughly. labelled: pairs labelled by people. others: questions of other constitutions, for drift. train, held_out:
+    traits: ids. written: hand-written questions. asked, trait, told: tokens of a question, a trait and a system prompt in
+    character, roughly. labelled: pairs labelled by people. others: questions of other constitutions, for drift. train, held_out:
     questions by split. groups: how many questions have so many competing responses. ranked: different responses among
     these. answers: different answers of all arms to held-out questions. compared: requests by which coherence is judged.
     known: what was counted in tables, and is not what the settings ask for.
@@ -40,6 +40,7 @@ class Counts:
     traits: Sequence[str]
     written: int
     asked: int
+    trait: int
     told: int
     labelled: int
     others: int
@@ -75,7 +76,7 @@ def count(
     """
     written = [text for trait in constitution.traits for text in trait.questions]
     texts = [trait.text for trait in constitution.traits]
-    told = sum(map(len, texts)) / (len(texts) if settings.responses.scope == "trait" else 1)
+    trait = _tokens(texts) // len(texts)
     if questions:
         train, held_out = _splits(questions)
     else:
@@ -101,8 +102,9 @@ def count(
     return Counts(
         traits=[trait.id for trait in constitution.traits],
         written=len(written),
-        asked=round(sum(map(len, written)) / len(written) / CHARACTERS_OF_A_TOKEN),
-        told=round(told / CHARACTERS_OF_A_TOKEN),
+        asked=_tokens(written) // len(written),
+        trait=trait,
+        told=trait if settings.responses.scope == "trait" else _tokens(texts),
         labelled=_labelled(constitution),
         others=sum(
             len(trait.questions[: settings.evaluation.drift.questions_per_trait])
@@ -118,6 +120,11 @@ def count(
         compared=compared,
         known=frozenset({"settings", *(name for name, path in tables.items() if path)}),
     )
+
+
+def _tokens(texts: Iterable[str]) -> int:
+    """Of all the texts, roughly."""
+    return sum(map(len, texts)) // CHARACTERS_OF_A_TOKEN
 
 
 def _splits(questions: Path) -> tuple[int, int]:

@@ -28,49 +28,51 @@ MMLU_PARTS = 57
 OWN_TASKS = Path(__file__).resolve().parent.parent / "tasks"
 
 
-def arms(s: Settings, c: Counts) -> Workload:
-    calls = c.held_out * s.evaluation.responses_per_question
-    return of_arms(generate("student", calls, s.evaluation.sampling, c.asked, "questions", "trait"), c.told)
+def arms(settings: Settings, counts: Counts) -> Workload:
+    calls = counts.held_out * settings.evaluation.responses_per_question
+    return of_arms(
+        generate("student", calls, settings.evaluation.sampling, counts.asked, "questions", "trait"), counts.told
+    )
 
 
-def character(s: Settings, c: Counts) -> Workload:
-    length = typical(s.evaluation.sampling)
+def character(settings: Settings, counts: Counts) -> Workload:
+    length = typical(settings.evaluation.sampling)
     return [
-        rewards(c.answers, length, c, "samples"),
-        *in_and_out("student", c.answers, length, c, "samples", "trained"),
+        rewards(counts.answers, length, counts, "samples"),
+        *in_and_out("student", counts.answers, length, counts, "samples", "trained"),
     ]
 
 
-def snapshots(s: Settings, c: Counts) -> Workload:
+def snapshots(settings: Settings, counts: Counts) -> Workload:
     """Snapshots that a short training ends with one step are one."""
-    snapshots, length = s.alignment.snapshots - 1, typical(s.evaluation.sampling)
-    texts = c.held_out * s.evaluation.responses_per_question * snapshots
-    asked = generate("student", texts, s.evaluation.sampling, c.asked, "answers", "trained")
+    snapshots, length = settings.alignment.snapshots - 1, typical(settings.evaluation.sampling)
+    texts = counts.held_out * settings.evaluation.responses_per_question * snapshots
+    asked = generate("student", texts, settings.evaluation.sampling, counts.asked, "answers", "trained")
     return [
         replace(asked, models=snapshots),
-        rewards(texts, length, c, "answers"),
-        *in_and_out("student", texts, length, c, "answers", "trained"),
+        rewards(texts, length, counts, "answers"),
+        *in_and_out("student", texts, length, counts, "answers", "trained"),
     ]
 
 
-def coherence(s: Settings, c: Counts) -> Workload:
-    read = c.asked + c.told // len(c.traits) + 2 * typical(s.evaluation.sampling)
-    return [verdicts(c.compared, s.evaluation.coherence.sampling, read, "samples", "trained")]
+def coherence(settings: Settings, counts: Counts) -> Workload:
+    read = counts.asked + counts.trait + 2 * typical(settings.evaluation.sampling)
+    return [verdicts(counts.compared, settings.evaluation.coherence.sampling, read, "samples", "trained")]
 
 
-def preferences(s: Settings, c: Counts) -> Workload:
-    asked = s.evaluation.preferences
+def preferences(settings: Settings, counts: Counts) -> Workload:
+    asked = settings.evaluation.preferences
     matches = len(asked.conditions) * asked.matches_per_trait * (asked.traits // 2)
-    played = of_arms(generate("student", matches, asked.sampling, 2 * c.asked, "settings", "fixed"), c.told)
+    played = of_arms(generate("student", matches, asked.sampling, 2 * counts.asked, "settings", "fixed"), counts.told)
     answers, length = len(ARMS) * matches, typical(asked.sampling)
     if asked.verdict == "judge":
-        return [*played, verdicts(2 * answers, asked.verdict_sampling, c.asked + length, "answers", "trained")]
-    return [*played, Ask("score", "student", 2 * answers, 2 * c.asked, length, length, "answers", "trained")]
+        return [*played, verdicts(2 * answers, asked.verdict_sampling, counts.asked + length, "answers", "trained")]
+    return [*played, Ask("score", "student", 2 * answers, 2 * counts.asked, length, length, "answers", "trained")]
 
 
-def capabilities(s: Settings, c: Counts) -> Workload:
+def capabilities(settings: Settings, counts: Counts) -> Workload:
     """Plain text is asked without a chat, where the prompted arm is base."""
-    asked, work = s.evaluation.capabilities, []
+    asked, work = settings.evaluation.capabilities, []
     for task in asked.tasks:
         items, choices, known = _items(task)
         if asked.limit:
@@ -78,7 +80,7 @@ def capabilities(s: Settings, c: Counts) -> Workload:
         source: Source = "settings" if known else "answers"
         length, prompt = (CHOICE, TASK * (1 + (asked.shots or 0))) if choices else (TASK, 0)
         base = Ask("score", "student", items * max(1, choices), prompt, length, length, source, "fixed")
-        work += [ask for ask in of_arms(base, c.told) if choices or ask.part != "told"]
+        work += [ask for ask in of_arms(base, counts.told) if choices or ask.part != "told"]
     return work
 
 
@@ -92,74 +94,74 @@ def _items(task: str) -> tuple[int, int, bool]:
     return len(lines), len(json.loads(lines[0]).get("choices", ())), True
 
 
-def stance(s: Settings, c: Counts) -> Workload:
-    asked, work = s.evaluation.stance, []
-    questions, statement = asked.statements * STANCE_USERS, 2 * c.asked
+def stance(settings: Settings, counts: Counts) -> Workload:
+    asked, work = settings.evaluation.stance, []
+    questions, statement = asked.statements * STANCE_USERS, 2 * counts.asked
     if "likelihood" in asked.methods:
         scored = Ask("score", "student", questions * STANCE_REPLIES, statement, CHOICE, CHOICE, "settings", "fixed")
-        work += of_arms(scored, c.told)
+        work += of_arms(scored, counts.told)
     if "judge" in asked.methods:
-        answered = of_arms(generate("student", questions, asked.sampling, statement, "settings", "fixed"), c.told)
+        answered = of_arms(generate("student", questions, asked.sampling, statement, "settings", "fixed"), counts.told)
         read = statement + typical(asked.sampling)
         work += [*answered, verdicts(len(ARMS) * questions, asked.verdicts, read, "answers", "trained")]
     return work
 
 
-def judges(s: Settings, c: Counts) -> Workload:
-    texts, length, work = 2 * c.labelled, ANSWER // 2, []
-    for method in s.evaluation.judges.methods:
+def judges(settings: Settings, counts: Counts) -> Workload:
+    texts, length, work = 2 * counts.labelled, ANSWER // 2, []
+    for method in settings.evaluation.judges.methods:
         if method == "preference_model":
-            work.append(rewards(texts, length, c, "settings"))
+            work.append(rewards(texts, length, counts, "settings"))
         else:
-            sampling = s.evaluation.judges.sampling
-            work += ranker(method, [(2, c.labelled)], texts, length, sampling, c, "settings")
+            sampling = settings.evaluation.judges.sampling
+            work += ranker(method, [(2, counts.labelled)], texts, length, sampling, counts, "settings")
     return work
 
 
-def drift(s: Settings, c: Counts) -> Workload:
-    arms = [arm for arm in s.evaluation.drift.arms if arm != "base"]
-    sampling, texts = s.evaluation.sampling, c.others * s.evaluation.responses_per_question
-    asked = of_arms(generate("student", texts, sampling, c.asked, "settings", "fixed"), c.told)
+def drift(settings: Settings, counts: Counts) -> Workload:
+    arms = [arm for arm in settings.evaluation.drift.arms if arm != "base"]
+    sampling, texts = settings.evaluation.sampling, counts.others * settings.evaluation.responses_per_question
+    asked = of_arms(generate("student", texts, sampling, counts.asked, "settings", "fixed"), counts.told)
     return [
         asked[0],
         *(asked[1] for arm in arms if arm == "prompted"),
         *(replace(asked[0], part="trained") for arm in arms if arm != "prompted"),
-        *in_and_out("student", texts * (1 + len(arms)), typical(sampling), c, "answers", "trained"),
+        *in_and_out("student", texts * (1 + len(arms)), typical(sampling), counts, "answers", "trained"),
     ]
 
 
-def _unseen(s: Settings, c: Counts, messages: int, prompt: int) -> Workload:
+def _unseen(settings: Settings, counts: Counts, messages: int, prompt: int) -> Workload:
     """The answers of all arms to unseen messages; those few that train are left out, which is not counted here."""
-    sampling = s.evaluation.persona_classifier.sampling
-    return of_arms(generate("student", messages, sampling, prompt, "settings", "fixed"), c.told)
+    sampling = settings.evaluation.persona_classifier.sampling
+    return of_arms(generate("student", messages, sampling, prompt, "settings", "fixed"), counts.told)
 
 
-def chat(s: Settings, c: Counts) -> Workload:
-    asked = s.evaluation.persona_classifier
-    return _unseen(s, c, asked.training_questions + asked.held_out_questions, c.asked)
+def chat(settings: Settings, counts: Counts) -> Workload:
+    asked = settings.evaluation.persona_classifier
+    return _unseen(settings, counts, asked.training_questions + asked.held_out_questions, counts.asked)
 
 
-def robustness(s: Settings, c: Counts) -> Workload:
-    messages = s.evaluation.persona_classifier.held_out_questions * s.evaluation.robustness.suffixes
-    return _unseen(s, c, messages, 2 * c.asked)
+def robustness(settings: Settings, counts: Counts) -> Workload:
+    messages = settings.evaluation.persona_classifier.held_out_questions * settings.evaluation.robustness.suffixes
+    return _unseen(settings, counts, messages, 2 * counts.asked)
 
 
-def prefill(s: Settings, c: Counts) -> Workload:
-    asked = s.evaluation.persona_classifier
-    return _unseen(s, c, asked.held_out_questions, c.asked + typical(asked.sampling))
+def prefill(settings: Settings, counts: Counts) -> Workload:
+    asked = settings.evaluation.persona_classifier
+    return _unseen(settings, counts, asked.held_out_questions, counts.asked + typical(asked.sampling))
 
 
-def generalisation(s: Settings, c: Counts) -> Workload:
-    messages = s.evaluation.persona_classifier.held_out_questions * len(s.evaluation.generalisation.forms)
-    return _unseen(s, c, messages, 3 * c.asked)
+def generalisation(settings: Settings, counts: Counts) -> Workload:
+    messages = settings.evaluation.persona_classifier.held_out_questions * len(settings.evaluation.generalisation.forms)
+    return _unseen(settings, counts, messages, 3 * counts.asked)
 
 
-def contributions(s: Settings, c: Counts) -> Workload:
-    trained, calls = 1 + len(c.traits), c.held_out * s.evaluation.responses_per_question
-    base = generate("student", calls, s.evaluation.sampling, c.asked, "questions", "trait")
+def contributions(settings: Settings, counts: Counts) -> Workload:
+    trained, calls = 1 + len(counts.traits), counts.held_out * settings.evaluation.responses_per_question
+    base = generate("student", calls, settings.evaluation.sampling, counts.asked, "questions", "trait")
     texts = calls * (1 + trained)
     return [
         base,
         replace(base, calls=calls * trained, part="trained", models=trained),
-        *in_and_out("student", texts, base.written, c, "answers", "trained"),
+        *in_and_out("student", texts, base.written, counts, "answers", "trained"),
     ]

@@ -81,25 +81,23 @@ class Throughput:
         return total
 
     def tokens(self, rule: str, ask: Ask, machine: Machine) -> tuple[float, float]:
-        """Tokens of one request that are read, and that are written or scored."""
+        """Tokens of one request, as records count them: of the prompt (0 for a score), and those written, scored or rewarded."""
         earlier = self._earlier(rule, ask.kind, machine)
         if not earlier.calls:
-            return ask.prompt, ask.written
+            return (0 if ask.kind == "score" else ask.prompt), ask.written
         return earlier.prompt / earlier.calls, min(earlier.written / earlier.calls, max(ask.longest, ask.written))
 
     def seconds(self, rule: str, ask: Ask, machine: Machine) -> tuple[float, bool]:
         """Time of one request, and whether it is measured."""
-        effort = ask.effort(*self.tokens(rule, ask, machine))
         for place in (rule, ""):
             earlier = self._earlier(place, ask.kind, machine)
-            done = earlier.calls and earlier.calls * ask.effort(
-                earlier.prompt / earlier.calls, earlier.written / earlier.calls
-            )
-            if done:
-                return earlier.seconds / done * effort, True
+            if done := ask.effort(earlier.prompt, earlier.written):
+                return earlier.seconds / done * ask.effort(*self.tokens(rule, ask, machine)), True
         if machine.device == "api":
             return API_ANSWER / machine.concurrency, False
-        return seconds_of(effort, machine.weights, gpus=int(machine.device == "cuda")), False
+        return seconds_of(
+            ask.effort(ask.prompt, ask.written), machine.weights, gpus=int(machine.device == "cuda")
+        ), False
 
     def load_seconds(self, machine: Machine) -> float:
         """Time to load the model once."""

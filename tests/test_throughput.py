@@ -27,6 +27,7 @@ def test_without_earlier_work_lengths_are_the_askers_and_the_time_is_a_default()
     throughput = Throughput()
     assert throughput.tokens("sample_arms", ANSWERS, CPU) == (100, 40)
     assert throughput.seconds("sample_arms", ANSWERS, CPU) == (seconds_of(40 + 10, 270, gpus=0), False)
+    assert throughput.tokens("sample_arms", SCORES, CPU) == (0, 40)  # as records have it; the prompt takes its time
     assert throughput.seconds("sample_arms", SCORES, CUDA) == (seconds_of(14, 270, gpus=1), False)
     assert throughput.seconds("judge", ANSWERS, Machine("far", "api", 0, 4)) == (API_ANSWER / 4, False)
 
@@ -60,7 +61,7 @@ def test_work_on_another_device_tells_nothing_unless_either_may_be_had():
 
 
 def test_a_preference_model_is_timed_by_its_own_rewards():
-    rewards = Ask("reward", "student", 50, 20, 40, 40, "settings", "trained")
+    rewards = Ask("reward", "student", 50, 0, 40, 40, "settings", "trained")
     own = Work("reward", "evaluate_character", "preference model of small", 10, 5.0, "cpu", completion_tokens=600)
     assert Throughput([own]).tokens("evaluate_character", rewards, CPU) == (0, 40)
     assert Throughput([own]).seconds("evaluate_character", rewards, CPU) == (pytest.approx(0.5 * 40 / 60), True)
