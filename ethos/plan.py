@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -102,22 +102,35 @@ class Planner:
     def plan(self, steps: Steps) -> Plan:
         """The costs of all steps, by stage."""
         counted = cache(self._counts)
+        asked = self._asked_of_expected(steps, counted)
         costs = []
         for place, step in enumerate(steps):
             edits, settled = steps.edits[place], steps.settled(place)
-            counts = None
-            if constitution := step.wildcards.get("constitution"):
-                # Tables of other settings tell nothing; those of an edited constitution nearly all.
-                use = settled or edits is not None
-                found = counted(constitution, step.wildcards.get("student"), step.wildcards.get("seed"), use)
-                counts = found if settled else replace(found, known=frozenset({"settings"}))
-            costs.append(self._cost(step, edits, counts))
+            # Tables of other settings tell nothing; those of an edited constitution nearly all.
+            counts = counted(*_cell(step), settled or edits is not None) if _cell(step) else None
+            costs.append(self._cost(step, edits, counts, asked.get(step.rule, 1.0), settled=settled))
         stages: dict[str, Cost] = {}
         for place in steps.order:
             rule = steps[place].rule
             stages[rule] = stages.get(rule, Cost()) + costs[place]
         seconds, path = steps.longest_path([cost.seconds for cost in costs])
         return Plan(self.settings.run, stages, (seconds, [steps[place].rule for place in path if steps[place].needed]))
+
+    def _asked_of_expected(self, steps: Steps, counted: Callable[..., Counts]) -> dict[str, float]:
+        """By rule: how many requests finished jobs made, of those that settings alone let expect; fixed numbers left out."""
+        made: dict[str, float] = {}
+        expected: dict[str, int] = {}
+        for step in steps:
+            if step.ledger and not step.needed and _cell(step):
+                asks = [
+                    ask
+                    for ask in workload(step.rule, self.settings, counted(*_cell(step), False))
+                    if isinstance(ask, Ask)
+                ]
+                fixed = sum(ask.calls for ask in asks if ask.source == "settings")
+                made[step.rule] = made.get(step.rule, 0) + max(0, _calls_on_record(step.ledger) - fixed)
+                expected[step.rule] = expected.get(step.rule, 0) + sum(ask.calls for ask in asks) - fixed
+        return {rule: made[rule] / expected[rule] for rule in made if expected[rule]}
 
     def _counts(self, constitution: str, student: str | None, seed: str | None, use: bool) -> Counts:
         """use: whether to count in the tables that are there."""
@@ -131,7 +144,10 @@ class Planner:
         there = {name: path for name, path in tables.items() if use and path.is_file()}
         return count(self.settings, self.constitutions[constitution], self.drifted_to.values(), **there)
 
-    def _cost(self, step: Step, edits: frozenset[str] | None, counts: Counts | None) -> Cost:
+    def _cost(
+        self, step: Step, edits: frozenset[str] | None, counts: Counts | None, asked: float, *, settled: bool
+    ) -> Cost:
+        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay."""
         work = workload(step.rule, self.settings, counts) if counts else []
         cost, gpus = Cost(jobs=1, jobs_to_do=int(step.needed)), 0
         for item in work:
@@ -142,9 +158,10 @@ class Planner:
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
             else:
-                cost += self._of_requests(
-                    step.rule, item, machine, share, exact=item.source in counts.known and share in (0, 1)
-                )
+                known = item.source in counts.known
+                exact = share in (0, 1) and (item.source == "settings" or (known and settled))
+                told = item if known else replace(item, calls=round(item.calls * asked))
+                cost += self._of_requests(step.rule, told, machine, share, exact=exact)
         if step.needed:
             cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
             return replace(cost, gpu_hours=gpus * cost.seconds / 3600)
@@ -210,7 +227,17 @@ def _seconds_before(step: Step) -> float:
     return benchmark_seconds(step.benchmark) if step.benchmark and step.benchmark.is_file() else START
 
 
+def _cell(step: Step) -> tuple[str, str | None, str | None] | None:
+    """Constitution, student and seed of a step; nothing for one that is of no constitution."""
+    own = step.wildcards
+    return (own["constitution"], own.get("student"), own.get("seed")) if "constitution" in own else None
+
+
+def _calls_on_record(ledger: Path) -> int:
+    return sum(line.startswith(b"completion ") for line in ledger.read_bytes().splitlines())
+
+
 def _as_on_record(cost: Cost, ledger: Path) -> Cost:
     """The cost of a job that need not run, with as many calls as it made when it ran."""
-    calls = sum(line.startswith(b"completion ") for line in ledger.read_bytes().splitlines())
+    calls = _calls_on_record(ledger)
     return replace(cost, calls=calls, tokens=cost.tokens * calls / cost.calls if cost.calls else 0.0, exact=True)

@@ -93,17 +93,8 @@ def steps_of(dag: Any) -> Steps:
 
 
 def _step(dag: Any, job: Any, after: tuple[int, ...]) -> Step:
-    needed, reason = dag.needrun(job), dag.reason(job)
-    otherwise = needed and bool(
-        reason.input_changed or reason.code_changed or reason.updated_input or reason.no_metadata
-    )
-    edited: frozenset[str] | None = frozenset()
-    if needed and reason.params_changed:
-        try:
-            edited = edited_traits(reason.params_changed.only_old, reason.params_changed.only_new)
-        except (AttributeError, KeyError, TypeError, ValueError):  # a record of an earlier Ethos
-            edited = None
-    ledger = Path(str(job.output.get("used", "")))
+    needed, ledger = dag.needrun(job), Path(str(job.output.get("used", "")))
+    edited = _edits(dag, job) if needed else frozenset()
     return Step(
         job.rule.name,
         {name: str(value) for name, value in job.wildcards_dict.items()},
@@ -112,5 +103,28 @@ def _step(dag: Any, job: Any, after: tuple[int, ...]) -> Step:
         Path(str(job.benchmark)),
         ledger if ledger.is_file() else None,
         edited or frozenset(),
-        otherwise or edited is None,
+        edited is None,
     )
+
+
+def _edits(dag: Any, job: Any) -> frozenset[str] | None:
+    """The traits that were edited since a job last ran; None where something else was. Nothing, for one that never ran.
+
+    Snakemake stops at the first reason why a job must run; here all count.
+    """
+    kept = dag.workflow.persistence
+    if not any(Path(str(path)).is_file() for path in job.output):
+        return frozenset()
+    reason = dag.reason(job)
+    if (
+        reason.updated_input
+        or not kept.has_metadata(job)
+        or any(kept.input_changed(job))
+        or any(kept.code_changed(job))
+    ):
+        return None
+    change = kept.params_changed(job)
+    try:
+        return edited_traits(change.only_old, change.only_new)
+    except (KeyError, TypeError, ValueError):  # a record of an earlier Ethos
+        return None

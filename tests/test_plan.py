@@ -102,6 +102,12 @@ def test_what_was_trained_anew_answers_anew_but_base_does_not(tmp_path: Path, le
     assert plan.stages["evaluate_capabilities"].calls_to_do == pytest.approx(24 * 0.1 + 5 * 30)
 
 
+def test_what_finished_jobs_asked_of_what_was_expected_is_expected_of_others(tmp_path: Path, ledger: Path):
+    done = Step("generate_responses", CELL, needed=False, ledger=ledger)
+    told = planned([done, Step("generate_responses", CELL | {"seed": "1"})], tmp_path).stages["generate_responses"]
+    assert (told.calls, told.calls_to_do, told.exact) == (3 + 3, 3, False)
+
+
 def test_time_and_tokens_follow_what_was_measured(tmp_path: Path):
     works = [Work("generate", "generate_responses", "tiny", 10, 5.0, "cpu", 2.0, 1_000, 200)]
     alone = planned([replace(CHAIN[1], after=())], tmp_path, TINY, *works).stages["generate_responses"]
