@@ -105,11 +105,10 @@ class ApiEngine:
                     index, _ = under_way.pop(future)
                     try:
                         answer = future.result()
-                    except BadInput as error:
+                        self.spending.add(answer.prompt_tokens, answer.completion_tokens)
+                        on_answer(index, answer)
+                    except BadInput as error:  # those under way still arrive, and are kept
                         stopped = stopped or error
-                        continue
-                    self.spending.add(answer.prompt_tokens, answer.completion_tokens)
-                    on_answer(index, answer)
         if stopped:
             raise stopped
 
@@ -118,7 +117,7 @@ class ApiEngine:
         bought = f"{spent.prompt_tokens + spent.completion_tokens} tokens, {spent.money:.2f} in money"
         given = {"max_tokens": limits.max_tokens, "max_money": limits.max_money}
         limit = " or ".join(f"{name} ({value:g})" for name, value in given.items() if value is not None)
-        return f"bought {bought}; what comes next could pass {limit}. Nothing is lost: raise it, and run again"
+        return f"bought {bought}; what comes next could pass {limit}. Nothing is lost: raise it, or the budget, and run again"
 
     def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
         raise BadInput(

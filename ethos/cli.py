@@ -11,6 +11,7 @@ from ethos.archive_commands import reproduce_command, verify_command
 from ethos.chat_command import chat_command
 from ethos.constitution_commands import import_command, lint_command, new_command
 from ethos.errors import BadInput, one_line_errors
+from ethos.plan_command import plan_command
 from ethos.share_commands import export_command, export_data_command
 from ethos.store_command import store
 
@@ -27,6 +28,7 @@ for command in (
     new_command,
     import_command,
     lint_command,
+    plan_command,
     chat_command,
     export_command,
     export_data_command,

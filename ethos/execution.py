@@ -14,19 +14,25 @@ from ethos.errors import BadInput
 from ethos.execution_settings import Execution
 from ethos.gpus import claim_gpus
 
-VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_COMMAND"
+VARIABLE, RUN_VARIABLE, COMMAND_VARIABLE = "ETHOS_EXECUTION", "ETHOS_RUN", "ETHOS_COMMAND"
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
-def export(execution: Execution) -> None:
-    """Hand the execution settings, and the command that a person gave, to the jobs that this process starts."""
+def export(execution: Execution, run: str) -> None:
+    """Hand the execution settings, the run's name and the command that a person gave to the jobs that this process starts."""
     os.environ[VARIABLE] = execution.model_dump_json()
+    os.environ[RUN_VARIABLE] = run
     os.environ.setdefault(COMMAND_VARIABLE, shlex.join(["snakemake", *sys.argv[1:]]))
 
 
 def execution() -> Execution:
     """The execution settings of this job; the defaults when a script is run by hand."""
     return Execution.model_validate(json.loads(os.environ.get(VARIABLE, "{}")))
+
+
+def run_name() -> str:
+    """The run that this job is of; empty when a script is run by hand."""
+    return os.environ.get(RUN_VARIABLE, "")
 
 
 def store_folder() -> Path:

@@ -64,6 +64,21 @@ class TrainingProcesses(Section):
     )
 
 
+class Budget(Section):
+    """The most that this run may use, however often it is started; no limit where none is given. See `docs/plan.md`."""
+
+    tokens: int | None = Field(
+        None, ge=1, description="Tokens that models read and write; those that are trained on do not count."
+    )
+    hours: float | None = Field(
+        None, gt=0, description="Hours that models are loaded, asked and trained; those of jobs side by side add up."
+    )
+    gpu_hours: float | None = Field(None, gt=0, description="The same on GPUs, times the GPUs of a job.")
+    money: float | None = Field(
+        None, gt=0, description="Money for models behind endpoints, by the prices in `execution.api`."
+    )
+
+
 class Execution(Section):
     """How the work is done. Changing any of these rebuilds nothing; another device, number of threads, of processes or training
     batch may round the last bits of a training otherwise."""
@@ -88,6 +103,7 @@ class Execution(Section):
     jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
     api: dict[Name, ApiLimits] = Field({}, description="Models behind an endpoint, by name.")
+    budget: Budget = Field(Budget(), description="The most that this run may use.")
     tracking: Literal["none", "tensorboard", "wandb"] = Field(
         "none",
         description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",

@@ -56,6 +56,19 @@ def explain(old: Iterable[str], new: Iterable[str]) -> list[str]:
     ]
 
 
+def edited_traits(old: Iterable[str], new: Iterable[str]) -> frozenset[str] | None:
+    """The traits that differ; None where something else does too, as a setting or code. old, new: as for `explain`."""
+    before, after = _together(old), _together(new)
+    if {*before, *after} - {"constitution"}:
+        return None
+    traits: set[str] = set()
+    for name in {*before.get("constitution", {}), *after.get("constitution", {})}:
+        sides = (tree.get("constitution", {}).get(name, {}).get("traits", []) for tree in (before, after))
+        was, now = ({trait["id"]: trait for trait in side} for side in sides)
+        traits |= set(_changed(was, now))
+    return frozenset(traits)
+
+
 def speak_in_words() -> None:
     """Let `snakemake -n` give reasons in these words.
 

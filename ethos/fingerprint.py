@@ -39,6 +39,7 @@ _NO_MEANING = frozenset(
         "distributed",
         "ledger",
         "work",
+        "budget",
     )
 )
 Version = dict[str, str]

@@ -70,7 +70,9 @@ def reproduce(path: Path, folder: Path, models: Mapping[str, Path], *, from_scra
         for name in manifest.files:
             if _is_laid_out(name, from_scratch=from_scratch):
                 _extract(Member(archive, name), folder / name)
-        execution = machine["execution"] | ({} if from_scratch else {"device": "auto"})  # a replay needs no GPU
+        # Who makes it again has no budget but their own.
+        execution = {name: value for name, value in machine["execution"].items() if name != "budget"}
+        execution |= {} if from_scratch else {"device": "auto"}  # a replay needs no GPU
         here = _as_here(settings, identities, execution, models)
         (folder / _RUN).write_text(yaml.safe_dump(here, sort_keys=False, allow_unicode=True), encoding="utf-8")
         _run(folder)

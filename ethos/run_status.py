@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ethos.errors import BadInput
-from ethos.execution import VARIABLE
+from ethos.execution import RUN_VARIABLE, VARIABLE
 from ethos.files import read_json, write_json
 from ethos.times import benchmark_seconds
 
@@ -119,7 +119,7 @@ def failure(job: Any, *, lines: int = 10) -> str:
     """What a person needs who looks after one of Snakemake's jobs that failed: its name, the end of its log, its command."""
     planned = _planned(job)
     said = last_lines(Path(planned.log), lines)
-    settings = shlex.quote(os.environ[VARIABLE])
+    settings = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in (RUN_VARIABLE, VARIABLE))
     command = job.shellcmd.partition(" 2> >(")[0]  # by hand, the log goes to the terminal
     return "\n".join(
         [
@@ -127,6 +127,6 @@ def failure(job: Any, *, lines: int = 10) -> str:
             f"  {planned.log}" + (" ends with:" if said else " does not exist: the job was ended before it began"),
             *(f"    {line}" for line in said.splitlines()),
             "  By hand:",
-            f"    PYTHONPATH=. {VARIABLE}={settings} {command}",
+            f"    PYTHONPATH=. {settings} {command}",
         ]
     )

@@ -18,6 +18,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ethos.budget import Meter
 from ethos.errors import BadInput
 from ethos.execution import device
 from ethos.files import canonical_json, files_in, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
@@ -126,14 +127,16 @@ class TrainingStore:
         return trained
 
     def _train(self, ingredients: dict[str, Any], train: Callable[[Path], None], folder: Path, *, stage: str) -> None:
+        model = model_names(self.store).get(ingredients["base"], ingredients["base"][:16])
+        work = f"{ingredients['kind']} training", stage, model
+        Meter(*work, device())
         started = time.monotonic()
         train(folder)
         seconds = round(time.monotonic() - started, 3)
         files = {name: sha256_of_file(folder / name) for name in files_in(folder)}
         about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files, "seconds": seconds}
-        write_json(folder / self.ABOUT, about)
-        model = model_names(self.store).get(ingredients["base"], ingredients["base"][:16])
-        record_work(self.store, Work(f"{ingredients['kind']} training", stage, model, 1, seconds, device()))
+        write_json(folder / self.ABOUT, about | {"device": device()})
+        record_work(self.store, Work(*work, 1, seconds, device()))
 
 
 def training_damage(kept: Path) -> list[str]:

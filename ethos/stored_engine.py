@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ethos.budget import within_budget
 from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
 from ethos.execution import device, execution, store_folder
 from ethos.execution_settings import ApiLimits
@@ -112,5 +113,9 @@ class StoredEngine(StoredModel[Engine]):
         bought = [work for work in read_work(store_folder()) if work.model == self.name and work.device == "api"]
         spent = sum(work.prompt_tokens for work in bought), sum(work.completion_tokens for work in bought)
         return ApiEngine(
-            self.name, **self.facts["api"], limits=limits, thinking_tags=self.facts["thinking_tags"], spent=spent
+            self.name,
+            **self.facts["api"],
+            limits=within_budget(limits, self.name, spent),
+            thinking_tags=self.facts["thinking_tags"],
+            spent=spent,
         )

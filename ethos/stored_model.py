@@ -11,6 +11,7 @@ from dataclasses import asdict
 from typing import Any, Generic, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
+from ethos.budget import Meter
 from ethos.errors import BadInput
 from ethos.execution import device, store_folder
 from ethos.ledger import completion_line, note_used
@@ -82,6 +83,7 @@ class StoredModel(ABC, Generic[Model]):
         return [answers[key] for key in keys]
 
     def _ask(self, kind: str, missing: Mapping[str, Asked], tokens: Callable) -> dict[str, Any]:
+        meter = Meter(kind, self.stage, self.name, self._where())
         load_seconds = self._ensure_loaded()
         keys, answers, read, written = list(missing), {}, 0, 0
         progress = Progress(f"{self.stage} ({self.name})", len(keys))
@@ -98,6 +100,7 @@ class StoredModel(ABC, Generic[Model]):
                     newly_read, newly_written = tokens(answer)
                     read, written = read + newly_read, written + newly_written
                     progress.add(newly_written)
+                    meter.add(newly_read, newly_written)
 
                 getattr(self._model, kind)(list(missing.values()), keep)
         finally:

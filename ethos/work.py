@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ethos.execution import run_name
 from ethos.files import read_json, write_json
 from ethos.progress import spell_seconds
 
@@ -19,7 +20,7 @@ class Work:
     """kind: `generate`, `score`, `reward`, or a training as `dpo training`. stage: who asked. model: its name.
 
     calls: answers, or 1 for a training. seconds: without `load_seconds`. prompt_tokens: of what was generated.
-    completion_tokens: written, or read to score them or give them a reward.
+    completion_tokens: written, or read to score them or give them a reward. run: for which run; empty by hand.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Work:
     load_seconds: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    run: str = ""
 
     def __str__(self) -> str:
         parts = [self.kind, f"{self.calls} call{'s' if self.calls > 1 else ''}", f"in {spell_seconds(self.seconds)}"]
@@ -41,9 +43,9 @@ class Work:
 
 
 def record_work(store: Path, work: Work) -> None:
-    """Log what was done, and keep it in a file of its own."""
+    """Log what was done, and keep it in a file of its own, as done for this job's run."""
     log.info(work)
-    write_json(store / "work" / f"{uuid.uuid4().hex}.json", asdict(work))
+    write_json(store / "work" / f"{uuid.uuid4().hex}.json", asdict(work) | {"run": run_name()})
 
 
 def read_work(store: Path) -> list[Work]:

@@ -65,7 +65,7 @@ try:
 except BadInput as error:
     refuse(error)
 
-export(settings.execution)
+export(settings.execution, settings.run)
 speak_in_words()
 store = settings.execution.store
 

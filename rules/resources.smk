@@ -3,17 +3,26 @@
 A rule that runs a model has `**resources_of("its_name")`; one that does not asks for the profile's defaults.
 """
 
+from ethos.asks import most_tokens
+from ethos.counts import count
 from ethos.resources import (
     finds_all_stored,
     gpus,
     memory_mb,
     minutes,
     processes,
-    tokens,
+    weight_folders,
     weights_mb,
 )
+from ethos.workload import workload
 
 jobs = settings.execution.jobs
+
+
+@cache
+def expected_counts(constitution):
+    """What the settings ask for of a constitution; what its tables hold must not change what a job asks for."""
+    return count(settings, constitutions[constitution], drifted_to.values())
 
 
 def resources_of(rule, role="student", is_shard=False):
@@ -31,9 +40,7 @@ def resources_of(rule, role="student", is_shard=False):
         if is_api:
             return 0
         name = wildcards.student if role == "student" else getattr(settings, role, role)
-        prepared = Path(model_identity(name)).parent
-        kind, _, source = settings.models[name].source.partition(":")
-        return weights_mb([prepared, Path(source).expanduser()] if kind == "path" else [prepared])
+        return weights_mb(weight_folders(settings, name))
 
     def gpu(wildcards, attempt):
         return (
@@ -48,14 +55,14 @@ def resources_of(rule, role="student", is_shard=False):
     def runtime(wildcards, attempt):
         if finds_all_stored(settings.execution, attempt, after_shards=after_shards):
             return jobs.minutes
-        traits = constitutions[wildcards.constitution].traits
-        asked = sum(
-            len(trait.questions) + settings.questions.generated_per_trait for trait in traits
-        )
-        asked += settings.questions.general + sum(extra.count for extra in settings.questions.extra)
-        work = tokens(rule, settings, asked) // (settings.execution.shards if is_shard else 1)
+        work = workload(rule, settings, expected_counts(wildcards.constitution))
+        written = most_tokens(work) // (settings.execution.shards if is_shard else 1)
         return minutes(
-            jobs, model_size(wildcards), work, gpus=settings.execution.gpus, attempt=attempt
+            jobs,
+            model_size(wildcards),
+            written,
+            gpus=settings.execution.gpus,
+            attempt=attempt,
         )
 
     return {"gpu": gpu, "mem_mb": memory, "runtime": runtime}

@@ -1,9 +1,16 @@
 """What a run says of itself: what it is made of as it starts, where it stands as it ends, and what failed."""
 
+from ethos.plan_command import note_run, refuse_over_budget
 from ethos.run_status import failure, run_status, summary, write_plan
+
+note_run(workflow, settings=settings, constitutions=constitutions, drifted_to=drifted_to)
 
 
 onstart:
+    try:
+        refuse_over_budget()
+    except BadInput as error:
+        refuse(error)
     write_plan(settings.run, workflow.dag.jobs)
 
 

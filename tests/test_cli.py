@@ -15,7 +15,7 @@ def test_help_names_every_command() -> None:
         name in output
         for name in (
             *("accept", "chat", "docs", "export", "export-data", "import"),
-            *("lint", "new", "reproduce", "status", "store", "times", "verify"),
+            *("lint", "new", "plan", "reproduce", "status", "store", "times", "verify"),
         )
     )
 

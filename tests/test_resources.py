@@ -1,29 +1,17 @@
-"""A job asks for enough, and for more each time; the estimates know of every arm and prompt there is."""
+"""A job asks for enough, and for more each time."""
 
 from __future__ import annotations
 
 import pytest
 
 from ethos.arms import ARMS
+from ethos.asks import most_tokens
 from ethos.constitution import load_constitution
+from ethos.counts import count
 from ethos.execution_settings import Execution, Jobs
-from ethos.prompts import prompt_data, prompt_lines
-from ethos.resources import ARMS as MOST_ARMS
-from ethos.resources import (
-    LABELLED_PAIRS,
-    REFLECTION_PROMPTS,
-    UNKNOWN_MODEL,
-    WRITTEN_QUESTIONS,
-    finds_all_stored,
-    gpus,
-    memory_mb,
-    minutes,
-    processes,
-    tokens,
-    weights_mb,
-)
+from ethos.resources import UNKNOWN_MODEL, finds_all_stored, gpus, memory_mb, minutes, processes, weights_mb
 from ethos.settings import Settings
-from scripts.evaluate_judges import LabelledPairs
+from ethos.workload import workload
 from tests.conftest import ROOT
 
 JOBS = Jobs(memory_mb=8_000, minutes=30, max_minutes=1_440)
@@ -37,12 +25,17 @@ PUBLISHED = Settings(
 )
 
 
+def tokens(rule: str) -> int:
+    """Most tokens of a job of the published run."""
+    return most_tokens(
+        workload(rule, PUBLISHED, count(PUBLISHED, load_constitution(ROOT / "constitutions/humor.yaml")))
+    )
+
+
 def test_time_for_answers_under_pressure_grows_with_what_is_asked():
-    counts = {
-        name: tokens(name, PUBLISHED, 500) for name in ("sample_prefill", "sample_generalisation", "sample_robustness")
-    }
-    assert counts["sample_generalisation"] == 5 * counts["sample_prefill"]
-    assert counts["sample_robustness"] == 8 * counts["sample_prefill"] == 8 * MOST_ARMS * 60 * 256
+    prefill, robustness = tokens("sample_prefill"), tokens("sample_robustness")
+    assert prefill > len(ARMS) * 60 * 256
+    assert 7 * prefill < robustness < 8 * prefill
 
 
 def test_memory_grows_with_the_model_and_with_each_attempt():
@@ -63,22 +56,9 @@ def test_time_grows_with_the_work_and_with_each_attempt_up_to_the_limit_of_the_p
 
 def test_the_published_run_gets_hours_for_introspection_and_less_for_responses():
     introspection, responses = (
-        minutes(JOBS, 16_000, tokens(rule, PUBLISHED, 700), gpus=1)
-        for rule in ("generate_introspection", "generate_responses")
+        minutes(JOBS, 16_000, tokens(rule), gpus=1) for rule in ("generate_introspection", "generate_responses")
     )
     assert 60 < responses < 180 < introspection < 720
-
-
-def test_a_rule_without_an_estimate_of_its_own_counts_as_one_that_answers_all_questions():
-    assert tokens("a_new_rule", PUBLISHED, 700) == tokens("generate_responses", PUBLISHED, 700) == 700 * 5 * 1024
-
-
-def test_the_estimates_cover_all_arms_and_prompts():
-    assert len(ARMS) <= MOST_ARMS
-    assert len(prompt_lines("reflection_prompts")) <= REFLECTION_PROMPTS
-    assert max(map(len, prompt_data("labelled_pairs", LabelledPairs).pairs.values())) <= LABELLED_PAIRS
-    for file in (ROOT / "constitutions").glob("*.yaml"):
-        assert sum(len(trait.questions) for trait in load_constitution(file).traits) <= WRITTEN_QUESTIONS
 
 
 def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet(tmp_path):

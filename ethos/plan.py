@@ -1,0 +1,243 @@
+"""What a run will cost: calls, tokens, time, GPU-hours, disk and money of each stage, before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from ethos.asks import Ask, Train
+from ethos.budget import Use, use_of
+from ethos.constitution import Constitution
+from ethos.counts import Counts, count
+from ethos.execution_settings import ApiLimits
+from ethos.resources import gpus, weight_folders, weights_mb
+from ethos.run_steps import Step, Steps
+from ethos.settings import Settings
+from ethos.throughput import START, Machine, Throughput
+from ethos.times import benchmark_seconds
+from ethos.workload import workload
+
+_MILLION = 1_000_000
+# MB of an adapter for each LoRA rank at eight billion parameters, in float32; it grows with the root of the model's size.
+_ADAPTER, _EIGHT_BILLION = 10.5, 16_000
+# Bytes of an answer in the store: for each token, and around it.
+_TOKEN_BYTES, _ENTRY_BYTES = 5, 500
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What jobs cost: `calls` and `tokens` of all, everything else of what is to do.
+
+    calls: different requests of each job. tokens: read and written. seconds: one job after another. disk: MB. money: in the
+    currency of the prices. exact: whether the calls are counted, and not expected. measured: whether the time is by earlier
+    work, and not by stated defaults.
+    """
+
+    jobs: int = 0
+    jobs_to_do: int = 0
+    calls: float = 0
+    calls_to_do: float = 0
+    tokens: float = 0
+    tokens_to_do: float = 0
+    trainings_to_do: float = 0
+    seconds: float = 0
+    gpu_hours: float = 0
+    disk: float = 0
+    money: float = 0
+    exact: bool = True
+    measured: bool = True
+
+    def __add__(self, other: Cost) -> Cost:
+        sums = {name: value + getattr(other, name) for name, value in vars(self).items()}
+        both = {name: getattr(self, name) and getattr(other, name) for name in ("exact", "measured")}
+        return Cost(**sums | both)
+
+    def as_json(self) -> dict[str, Any]:
+        return {name: value if isinstance(value, bool) else round(value, 3) for name, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """stages: by rule, in the order in which they run. longest: time of the longest chain of jobs, and their rules."""
+
+    run: str
+    stages: dict[str, Cost]
+    longest: tuple[float, list[str]]
+
+    @property
+    def total(self) -> Cost:
+        return sum(self.stages.values(), Cost())
+
+    @property
+    def use(self) -> Use:
+        """What is to do, as a budget counts it."""
+        total = self.total
+        return Use(total.tokens_to_do, total.seconds / 3600, total.gpu_hours, total.money)
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs; fields as in `Cost`."""
+        stages = [{"stage": rule} | cost.as_json() for rule, cost in self.stages.items()]
+        path = {"seconds": round(self.longest[0], 3), "stages": self.longest[1]}
+        return {"run": self.run, "stages": stages, "total": self.total.as_json(), "longest_path": path}
+
+
+@dataclass(frozen=True)
+class Planner:
+    """What the costs of a run are told from.
+
+    constitutions: by the name in results. drifted_to: those that drift measures. throughput: of earlier work. results: folder
+    of results.
+    """
+
+    settings: Settings
+    constitutions: Mapping[str, Constitution]
+    drifted_to: Mapping[str, Constitution] = field(default_factory=dict)
+    throughput: Throughput = field(default_factory=Throughput)
+    results: Path = Path("results")
+
+    def plan(self, steps: Steps) -> Plan:
+        """The costs of all steps, by stage."""
+        counted = cache(self._counts)
+        asked = self._asked_of_expected(steps, counted)
+        costs = []
+        for place, step in enumerate(steps):
+            edits, settled = steps.edits[place], steps.settled(place)
+            # Tables of other settings tell nothing; those of an edited constitution nearly all.
+            counts = counted(*_cell(step), settled or edits is not None) if _cell(step) else None
+            costs.append(self._cost(step, edits, counts, asked.get(step.rule, 1.0), settled=settled))
+        stages: dict[str, Cost] = {}
+        for place in steps.order:
+            rule = steps[place].rule
+            stages[rule] = stages.get(rule, Cost()) + costs[place]
+        seconds, path = steps.longest_path([cost.seconds for cost in costs])
+        return Plan(self.settings.run, stages, (seconds, [steps[place].rule for place in path if steps[place].needed]))
+
+    def _asked_of_expected(self, steps: Steps, counted: Callable[..., Counts]) -> dict[str, float]:
+        """By rule: how many requests finished jobs made, of those that settings alone let expect; fixed numbers left out."""
+        made: dict[str, float] = {}
+        expected: dict[str, int] = {}
+        for step in steps:
+            if step.ledger and not step.needed and _cell(step):
+                asks = [
+                    ask
+                    for ask in workload(step.rule, self.settings, counted(*_cell(step), False))
+                    if isinstance(ask, Ask)
+                ]
+                fixed = sum(ask.calls for ask in asks if ask.source == "settings")
+                made[step.rule] = made.get(step.rule, 0) + max(0, _calls_on_record(step.ledger) - fixed)
+                expected[step.rule] = expected.get(step.rule, 0) + sum(ask.calls for ask in asks) - fixed
+        return {rule: made[rule] / expected[rule] for rule in made if expected[rule]}
+
+    def _counts(self, constitution: str, student: str | None, seed: str | None, use: bool) -> Counts:
+        """use: whether to count in the tables that are there."""
+        run = self.results / self.settings.run
+        cell = run / str(student) / constitution
+        tables = {
+            "questions": run / "questions" / f"{constitution}.parquet",
+            "responses": cell / "responses.parquet",
+            "samples": cell / f"seed{seed}" / "evaluations" / "samples.parquet",
+        }
+        there = {name: path for name, path in tables.items() if use and path.is_file()}
+        return count(self.settings, self.constitutions[constitution], self.drifted_to.values(), **there)
+
+    def _cost(
+        self, step: Step, edits: frozenset[str] | None, counts: Counts | None, asked: float, *, settled: bool
+    ) -> Cost:
+        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay."""
+        work = workload(step.rule, self.settings, counts) if counts else []
+        cost, taken = Cost(jobs=1, jobs_to_do=int(step.needed)), 0
+        for item in work:
+            share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
+            role = "student" if isinstance(item, Train) else item.role
+            machine = self._machines[step.wildcards["student"] if role == "student" else getattr(self.settings, role)]
+            taken = taken or (gpus(step.rule, self.settings) if machine.device != "api" else 0)
+            if isinstance(item, Train):
+                cost += self._of_training(item, machine, share)
+            else:
+                known = item.source in counts.known
+                exact = share in (0, 1) and (item.source == "settings" or (known and settled))
+                told = item if known else replace(item, calls=round(item.calls * asked))
+                cost += self._of_requests(step.rule, told, machine, share, exact=exact)
+        if step.needed:
+            cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
+            return replace(cost, gpu_hours=taken * cost.seconds / 3600)
+        return _as_on_record(cost, step.ledger) if step.ledger else cost
+
+    def _new(self, step: Step, edits: frozenset[str] | None, counts: Counts, part: str) -> float:
+        """The share of requests that are not known to be in the store."""
+        if not step.needed:
+            return 0.0
+        if step.ledger is None or edits is None:
+            return 1.0
+        if not edits or part == "fixed":
+            return 0.0
+        if part == "trained" or (part == "told" and self.settings.responses.scope == "constitution"):
+            return 1.0
+        return min(1.0, len(edits) / len(counts.traits))
+
+    def _of_requests(self, rule: str, ask: Ask, machine: Machine, share: float, *, exact: bool) -> Cost:
+        read, written = self.throughput.tokens(rule, ask, machine)
+        each, measured = self.throughput.seconds(rule, ask, machine)
+        calls = ask.calls * share
+        loads = ask.models * self.throughput.load_seconds(machine) if calls else 0.0
+        asked = {"prompt_tokens": calls * read, "written_tokens": calls * written}
+        return Cost(
+            calls=ask.calls,
+            calls_to_do=calls,
+            tokens=ask.calls * (read + written),
+            tokens_to_do=calls * (read + written),
+            seconds=calls * each + loads,
+            disk=calls * (_ENTRY_BYTES + _TOKEN_BYTES * (written if ask.kind == "generate" else 0)) / _MILLION,
+            money=use_of(machine.model, machine.device, self.settings.execution, **asked).money,
+            exact=exact,
+            measured=measured or not calls,
+        )
+
+    def _of_training(self, training: Train, machine: Machine, share: float) -> Cost:
+        seconds, measured = self.throughput.training_seconds(training, machine)
+        rank = training.settings.lora.rank if training.settings else 0
+        kept = 2 * training.adapters * _ADAPTER * rank * math.sqrt(machine.weights / _EIGHT_BILLION)  # in the store too
+        return Cost(trainings_to_do=share, seconds=share * seconds, disk=share * kept, measured=measured or not share)
+
+    @cached_property
+    def _machines(self) -> dict[str, Machine]:
+        """Where the work of each model is done."""
+        execution = self.settings.execution
+        return {
+            name: Machine(name, "api", 0, execution.api.get(name, ApiLimits()).concurrency)
+            if model.is_api
+            else Machine(name, execution.device, weights_mb(weight_folders(self.settings, name)))
+            for name, model in self.settings.models.items()
+        }
+
+    def _fetched(self, step: Step) -> float:
+        """MB of the model that a step fetches."""
+        folder = step.wildcards.get("folder")
+        return sum(
+            self._machines[name].weights for name, model in self.settings.models.items() if model.folder(name) == folder
+        )
+
+
+def _seconds_before(step: Step) -> float:
+    """What a job that runs no model took when it last ran."""
+    return benchmark_seconds(step.benchmark) if step.benchmark and step.benchmark.is_file() else START
+
+
+def _cell(step: Step) -> tuple[str, str | None, str | None] | None:
+    """Constitution, student and seed of a step; nothing for one that is of no constitution."""
+    own = step.wildcards
+    return (own["constitution"], own.get("student"), own.get("seed")) if "constitution" in own else None
+
+
+def _calls_on_record(ledger: Path) -> int:
+    return sum(line.startswith(b"completion ") for line in ledger.read_bytes().splitlines())
+
+
+def _as_on_record(cost: Cost, ledger: Path) -> Cost:
+    """The cost of a job that need not run, with as many calls as it made when it ran."""
+    calls = _calls_on_record(ledger)
+    return replace(cost, calls=calls, tokens=cost.tokens * calls / cost.calls if cost.calls else 0.0, exact=True)

@@ -1,0 +1,183 @@
+"""A plan adds up: what is in the store costs nothing, an edit costs what it changes, and the longest path is the longest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ethos.constitution import load_constitution
+from ethos.explain import Parameter, edited_traits
+from ethos.plan import Cost, Planner
+from ethos.plan_table import plan_table
+from ethos.run_steps import Step, Steps
+from ethos.settings import Settings, load_settings
+from ethos.throughput import START, Throughput
+from ethos.work import Work
+from tests.conftest import ROOT
+
+TINY = load_settings(ROOT / "config/test.yaml")
+POETICISM = load_constitution(ROOT / "constitutions/poeticism.yaml")
+CELL = {"run": "test", "student": "tiny", "constitution": "poeticism", "seed": "0"}
+QUESTIONS, RESPONSES, RANKINGS, REPORT = range(4)
+CHAIN = [
+    Step("generate_questions", CELL),
+    Step("generate_responses", CELL, (QUESTIONS,)),
+    Step("rank_responses", CELL, (RESPONSES,)),
+    Step("write_report", {"run": "test"}, (QUESTIONS, RANKINGS)),
+]
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    """Of a job that asked three times."""
+    path = tmp_path / "used.txt"
+    path.write_text("".join(f"completion {'a' * 16} {number:064x}\n" for number in range(3)) + "model tiny-1\n")
+    return path
+
+
+def changed(**sections) -> Settings:
+    return Settings.model_validate(TINY.model_dump() | sections)
+
+
+def planned(steps: list[Step], folder: Path, settings: Settings = TINY, *works: Work):
+    planner = Planner(settings, {"poeticism": POETICISM}, throughput=Throughput(works), results=folder)
+    return planner.plan(Steps(steps))
+
+
+def test_a_first_run_has_all_to_do_and_its_stages_stand_in_the_order_of_the_run(tmp_path: Path):
+    plan = planned(
+        [replace(CHAIN[3], after=(1, 3)), CHAIN[0], replace(CHAIN[1], after=(1,)), replace(CHAIN[2], after=(2,))],
+        tmp_path,
+    )
+    assert list(plan.stages) == ["generate_questions", "generate_responses", "rank_responses", "write_report"]
+    responses = plan.stages["generate_responses"]
+    assert (responses.calls, responses.calls_to_do, responses.exact, responses.measured) == (
+        64 * 3,
+        64 * 3,
+        False,
+        False,
+    )
+    assert plan.total.jobs_to_do == 4 and plan.stages["write_report"].seconds == START
+    assert plan.longest == (pytest.approx(plan.total.seconds), list(plan.stages))
+
+
+def test_what_need_not_run_costs_nothing_and_has_the_calls_that_are_on_record(tmp_path: Path, ledger: Path):
+    plan = planned([replace(step, needed=False, ledger=ledger) for step in CHAIN], tmp_path)
+    ranked = plan.stages["rank_responses"]
+    assert (ranked.calls, ranked.calls_to_do, ranked.exact) == (3, 0, True) and ranked.tokens > 0
+    total = plan.total
+    assert not any((total.jobs_to_do, total.calls_to_do, total.tokens_to_do, total.seconds, total.disk, total.money))
+    assert plan.longest == (0, [])
+
+
+@pytest.mark.parametrize(("scope", "told"), [("trait", 2 / 10), ("constitution", 1)])
+def test_edited_traits_cost_their_share_and_all_where_all_traits_are_told_at_once(tmp_path, ledger, scope, told):
+    settings = changed(responses=TINY.responses.model_dump() | {"scope": scope})
+    edited = frozenset({"savours_sound", "writes_in_verse"})
+    steps = [replace(step, ledger=ledger) for step in CHAIN]
+    plan = planned([replace(steps[0], edited=edited), *steps[1:]], tmp_path, settings)
+    assert plan.stages["generate_questions"].calls_to_do == pytest.approx(10 * 0.2)
+    in_character, plain = 64 * 2, 64
+    assert plan.stages["generate_responses"].calls_to_do == pytest.approx(in_character * told + plain * 0.2)
+
+
+def test_another_change_costs_all_that_follows_it_and_a_lost_file_nothing(tmp_path: Path, ledger: Path):
+    steps = [replace(step, ledger=ledger) for step in CHAIN]
+    plan = planned([steps[0], replace(steps[1], otherwise=True), *steps[2:]], tmp_path)
+    assert plan.stages["generate_questions"].calls_to_do == 0
+    for stage in ("generate_responses", "rank_responses"):
+        assert plan.stages[stage].calls_to_do == plan.stages[stage].calls > 0
+
+
+def test_what_was_trained_anew_answers_anew_but_base_does_not(tmp_path: Path, ledger: Path):
+    steps = [
+        Step("train_distilled", CELL, edited=frozenset({"savours_sound"}), ledger=ledger),
+        Step("evaluate_capabilities", CELL, (0,), ledger=ledger),
+    ]
+    plan = planned(steps, tmp_path)
+    assert plan.stages["train_distilled"].trainings_to_do == 1
+    # Six items with four choices and six plain texts; base, prompted, and five more.
+    assert plan.stages["evaluate_capabilities"].calls_to_do == pytest.approx(24 * 0.1 + 5 * 30)
+
+
+def test_what_finished_jobs_asked_of_what_was_expected_is_expected_of_others(tmp_path: Path, ledger: Path):
+    done = Step("generate_responses", CELL, needed=False, ledger=ledger)
+    told = planned([done, Step("generate_responses", CELL | {"seed": "1"})], tmp_path).stages["generate_responses"]
+    assert (told.calls, told.calls_to_do, told.exact) == (3 + 3, 3, False)
+
+
+def test_time_and_tokens_follow_what_was_measured(tmp_path: Path):
+    works = [Work("generate", "generate_responses", "tiny", 10, 5.0, "cpu", 2.0, 1_000, 200)]
+    alone = planned([replace(CHAIN[1], after=())], tmp_path, TINY, *works).stages["generate_responses"]
+    assert alone.tokens_to_do == pytest.approx(192 * 120)
+    assert alone.seconds == pytest.approx(START + 2 * 2.0 + 192 * 0.5) and alone.measured
+
+
+def test_hours_of_a_gpu_are_those_of_what_is_computed_here(tmp_path: Path):
+    far = {"far": {"source": "api:big@https://api.example.org/v1"}}
+    settings = changed(
+        models=TINY.model_dump()["models"] | far,
+        teacher="far",
+        execution={"device": "cuda", "jobs": {"gpus": 2}, "api": {"far": {"prompt_price": 3, "completion_price": 15}}},
+    )
+    plan = planned([*CHAIN[:2], Step("generate_teacher_responses", CELL, (0,))], tmp_path, settings)
+    assert plan.stages["generate_responses"].gpu_hours == pytest.approx(
+        2 * plan.stages["generate_responses"].seconds / 3600
+    )
+    assert plan.stages["generate_responses"].money == plan.stages["generate_teacher_responses"].gpu_hours == 0
+    teacher = plan.stages["generate_teacher_responses"]
+    assert 3 * teacher.tokens_to_do / 10**6 < teacher.money < 15 * teacher.tokens_to_do / 10**6
+    assert plan.use.money == plan.total.money and plan.use.gpu_hours == plan.total.gpu_hours
+
+
+def test_the_longest_path_is_that_of_most_time_and_not_of_most_jobs():
+    steps = Steps([Step("a", {}), Step("b", {}, (0,)), Step("c", {}, (1,)), Step("d", {}, (0,)), Step("e", {}, (2, 3))])
+    assert steps.longest_path([1, 2, 3, 10, 1]) == (12, [0, 3, 4])
+    assert steps.longest_path([1, 2, 9, 10, 1]) == (13, [0, 1, 2, 4])
+    assert Steps([]).longest_path([]) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "edited"),
+    [
+        ({"constitution": {"a": {"cues": ["x"]}}}, {"constitution": {"a": {"cues": []}}}, set()),
+        (
+            {"constitution": {"a": {"traits": [{"id": "one", "text": "1"}, {"id": "two", "text": "2"}]}}},
+            {"constitution": {"a": {"traits": [{"id": "one", "text": "1"}, {"id": "two", "text": "II"}, {"id": "new"}]}}},
+            {"two", "new"},
+        ),
+        ({"settings": {"data_seed": 0}}, {"settings": {"data_seed": 1}}, None),
+        ({"code": {"a.py": "1"}}, {"code": {"a.py": "2"}}, None),
+    ],
+)  # fmt: skip
+def test_an_edit_is_of_traits_alone_or_of_something_else(old, new, edited):
+    assert edited_traits([repr(Parameter("", **old))], [repr(Parameter("", **new))]) == edited
+
+
+def test_the_table_marks_what_is_expected_and_names_only_what_is_asked_for():
+    first, second = Cost(2, 1, 30, 20, exact=False, seconds=90, measured=False), Cost(1, 1, 5, 5, 70, 70, seconds=30)
+    plan = planned([], Path())
+    plan = replace(plan, stages={"sample_arms": first, "rank_responses": second}, longest=(90, ["sample_arms"]))
+    lines = plan_table(plan).splitlines()
+    assert lines[0].split() == [
+        "stage",
+        "jobs",
+        "to",
+        "run",
+        "calls",
+        "to",
+        "do",
+        "tokens",
+        "to",
+        "do",
+        "time",
+        "MB",
+        "of",
+        "disk",
+    ]
+    assert lines[1].split() == ["sample_arms", "2", "1", "~30", "~20", "0", "0", "~1", "min", "30", "s", "0"]
+    assert lines[2].split() == ["rank_responses", "1", "1", "5", "5", "~70", "~70", "30", "s", "0"]
+    assert lines[3].split() == ["all", "3", "2", "~35", "~25", "~70", "~70", "~2", "min", "00", "s", "0"]
+    assert "Longest path, 1 min 30 s: sample_arms." in lines
