@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import os
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -115,6 +116,7 @@ def run(command: click.Command) -> None:
     # third of the time of a short job.
     gc.set_threshold(100_000, 50, 100)
     atexit.register(gc.freeze)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trainers tell the Hub that they are used
     start_logging()
     # Libraries announce their plans to whoever runs them; a user of a pipeline can do nothing about those.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -33,6 +34,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setenv("ETHOS_EXECUTION", json.dumps(execution))
         monkeypatch.setenv("ETHOS_RUN", run)
         monkeypatch.setattr("ethos.store._opened", {})
+        monkeypatch.setattr("ethos.stored_model._loaded", WeakValueDictionary())
 
     return start
 
