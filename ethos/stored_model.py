@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakValueDictionary
 
 from ethos.errors import BadInput
 from ethos.execution import device, store_folder
@@ -21,6 +22,11 @@ log = logging.getLogger("ethos.engine")
 
 Answer = TypeVar("Answer")
 Model = TypeVar("Model")
+
+# Loaded models by key and name, as long as somebody has one open; whoever asks for the same shares it.
+_loaded: WeakValueDictionary[tuple[str, str], Any] = WeakValueDictionary()
+# The model that was closed last: freed when another is loaded, so that asking for the same again loads nothing.
+_closed: list[Any] = []
 
 
 class Asked(Protocol):
@@ -43,7 +49,9 @@ class StoredModel(ABC, Generic[Model]):
         self._model: Model | None = None
 
     def close(self) -> None:
-        """Free the model's memory."""
+        """Let the model's memory be freed, at the latest when another is loaded."""
+        if self._model is not None:
+            _closed[:] = [self._model]
         self._model = None
 
     @abstractmethod
@@ -105,8 +113,12 @@ class StoredModel(ABC, Generic[Model]):
         """Load the model if it is not; the seconds that took."""
         if self._model is not None:
             return 0.0
+        self._model = _loaded.get((self.key, self.name))
+        if self._model is not None:
+            return 0.0
+        _closed.clear()
         started = time.monotonic()
-        self._model = self._load()
+        self._model = _loaded[self.key, self.name] = self._load()
         return round(time.monotonic() - started, 3)
 
     def _refuse_no_number(self, fields: Mapping[str, Any]) -> None:

@@ -104,10 +104,11 @@ def main(
     asked = {other.name: questions_to_ask(other, own, trained, settings.questions_per_trait) for other in measured}
     arms = [arm for arm in settings.arms if arm != "base"]
     said: dict[str, list[dict[str, Any]]] = {other.name: [] for other in measured}
-    for arm in ("base", *arms):
+    # Base last: it is the judge, and need not be loaded again.
+    for arm in reversed(("base", *arms)):
         engine = arm_engine(arm, student, arm_files, stage="evaluate_drift")
         for name, rows in asked.items():
-            said[name] += answer(arm, engine, rows, own, sampling, scope, seed)
+            said[name] = answer(arm, engine, rows, own, sampling, scope, seed) + said[name]
         engine.close()
     base = StoredEngine(student, stage="evaluate_drift")
     results = [

@@ -132,6 +132,7 @@ def candidates(directions: np.ndarray, settings: Steering) -> list[SteeringVecto
 
 def measure_grid(
     student: Path,
+    base: StoredEngine,
     grid: Sequence[SteeringVector],
     questions: Sequence[Row],
     constitution: Constitution,
@@ -143,7 +144,6 @@ def measure_grid(
 
     questions: rows of tables.RESPONSES. Returns fields of tables.STEERING_GRID.
     """
-    base = StoredEngine(student, stage="find_steering_vector")
     asked = [{**row, "text": row["question"]} for row in questions]
     sampling = ArmSampling(sampling=settings.sampling)
     samples = sample_arm("base", base, asked, constitution, sampling, scope, seed)
@@ -152,7 +152,6 @@ def measure_grid(
         samples += sample_arm(vector.identity, engine, asked, constitution, sampling, scope, seed)
         engine.close()
     means = question_means(measure_samples(samples, constitution, base, [None] * len(samples), scope))
-    base.close()
 
     def row(name: str, direction: str, layer: int, strength: float) -> dict[str, Any]:
         values = {metric: list(means.get((name, metric), {}).values()) for metric in _SHOWN}
@@ -227,7 +226,14 @@ def main(
     vectors = candidates(load_file(directions)["directions"], settings)
     questions = [told for told, _ in tried_on]
     measure = partial(
-        measure_grid, student, questions=questions, constitution=character, settings=settings, scope=scope, seed=seed
+        measure_grid,
+        student,
+        StoredEngine(student, stage="find_steering_vector"),
+        questions=questions,
+        constitution=character,
+        settings=settings,
+        scope=scope,
+        seed=seed,
     )
     rows = choose(measure(vectors), settings)
     chosen = next(tried for tried, row in zip(vectors, rows[1:], strict=True) if row["chosen"])

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
 
-from ethos.files import write_json
+from ethos.engine import ScoreRequest, chat
 from ethos.ledger import read_ledger
-from ethos.models import content_identity
 from ethos.steering import STEERING_FILES
-from ethos.stored_engine import ENGINE_FILES
+from ethos.stored_engine import ENGINE_FILES, StoredEngine
 from ethos.stored_rewards import REWARD_FILES
 from ethos.tables import RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.work import calls_by_stage, read_work
+from tests.stages import prepare
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSTITUTION = ROOT / "constitutions" / "poeticism.yaml"
@@ -40,12 +42,7 @@ class Workplace:
 
     def __init__(self, folder: Path, tiny_model: Path):
         self.folder, self.store = folder, folder / "store"
-        self.identity = self.store / "models" / "tiny-1" / "identity.json"
-        self.identity.parent.mkdir(parents=True)
-        for path in tiny_model.iterdir():
-            (self.identity.parent / path.name).symlink_to(path)
-        facts = {"name": "tiny", "dtype": "float32", "trust_remote_code": False}
-        write_json(self.identity, {**content_identity(self.identity.parent), **facts})
+        self.identity = prepare(tiny_model, self.store / "models" / "tiny-1", "tiny")
         rows = [
             {"question_id": f"q{day}", "trait": "savours_sound", "question": f"How do I plan day {day}?"}
             | {"split": "train" if day else "held_out", "author": "in_character", "sample": sample, "response": text}
@@ -147,6 +144,35 @@ def test_a_job_tells_what_it_used_found_or_made(workplace: Workplace):
     (training,) = (workplace.store / "trainings").iterdir()
     ledger = read_ledger(workplace.folder / "trained" / "used.txt")
     assert {"model tiny-1", f"training {training.name}"} <= ledger
+
+
+@pytest.mark.slow
+def test_a_model_is_loaded_once_for_all_who_ask_it_and_freed_for_another(
+    workplace: Workplace,
+    tmp_path: Path,
+    tiny_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store"), "device": "cpu"}))
+    caplog.set_level("INFO", logger="ethos.engine")
+    other = prepare(tiny_model, tmp_path / "other", "other", dtype="bfloat16")
+    engines = [
+        StoredEngine(identity, stage=stage)
+        for stage, identity in zip("abcd", [*[workplace.identity] * 3, other], strict=True)
+    ]
+    for engine in engines[:2]:  # both open
+        engine.score([ScoreRequest(chat(user="Why?"), engine.stage)])
+    for engine in engines[:2]:
+        engine.close()
+    engines[2].score([ScoreRequest(chat(user="Why?"), "c")])
+    model = weakref.ref(engines[2]._model)
+    engines[2].close()
+    engines[3].score([ScoreRequest(chat(user="Why?"), "d")])
+    gc.collect()
+    assert model() is None
+    said = [record.message for record in caplog.records if "loading" in record.message]
+    assert said == ["a: loading tiny", "d: loading other"]
 
 
 @pytest.mark.parametrize(
