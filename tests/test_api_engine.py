@@ -156,7 +156,8 @@ def test_an_answer_is_bought_once_and_the_key_is_in_no_file(
     def stored(max_tokens: int) -> StoredEngine:
         execution = {"store": str(tmp_path / "store"), "api": {"teacher": {"max_tokens": max_tokens, "concurrency": 2}}}
         monkeypatch.setenv("ETHOS_EXECUTION", json.dumps(execution))
-        monkeypatch.setattr("ethos.store._opened", {})
+        for known in ("ethos.store._opened", "ethos.stored_model._loaded"):  # to a job before this one
+            monkeypatch.setattr(known, {})
         return StoredEngine(identity, stage="test")
 
     caplog.set_level(logging.DEBUG)
