@@ -40,6 +40,7 @@ docs: $(READY) ## Write the schema and the documentation of the settings.
 
 bench: $(READY) ## Time the engine against plain generate() as ratios, the store at 100,000 completions, and a rebuild.
 	python -m tests.bench
+	python -m tests.bench_training
 	python -m tests.bench_store
 	python -m tests.bench_scale
 	python -m tests.bench_rebuild

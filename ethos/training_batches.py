@@ -8,7 +8,7 @@ its share of the batch's examples, and of its tokens where the loss is one of to
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from operator import mul
@@ -21,21 +21,30 @@ from torch.utils.data import DataLoader
 class Shares:
     """The micro-batches of one process, as indices; the processes together see each example once an epoch, in one order.
 
-    examples: how many there are. batch: of one step. rows: most in a micro-batch. epoch: tells the epoch that begins or goes on.
+    lengths: of the examples, tokens; those of a step stand by length, so that little is padded. batch: of one step. rows: most in
+    a micro-batch. epoch: tells the epoch that begins or goes on.
     Each process has as many micro-batches in a step as the others, or they would wait for each other for ever; where the
     last step of an epoch has too few examples for that, some are empty and made of an example that counts for nothing.
     """
 
     def __init__(
-        self, examples: int, *, batch: int, rows: int, process: int, processes: int, seed: int, epoch: Callable[[], int]
+        self,
+        lengths: Sequence[int],
+        *,
+        batch: int,
+        rows: int,
+        process: int,
+        processes: int,
+        seed: int,
+        epoch: Callable[[], int],
     ):
-        self.examples, self.batch, self.rows, self.seed, self.epoch = examples, batch, rows, seed, epoch
+        self.lengths, self.batch, self.rows, self.seed, self.epoch = lengths, batch, rows, seed, epoch
         self.process, self.processes = process, processes
-        self.steps = -(-examples // batch)
+        self.steps = -(-len(lengths) // batch)
 
     def micro_batches(self, step: int) -> list[range]:
         """Those of a step of an epoch, as places in its order; empty ones too."""
-        start, end = step * self.batch, min((step + 1) * self.batch, self.examples)
+        start, end = step * self.batch, min((step + 1) * self.batch, len(self.lengths))
         each = -(-(end - start) // (self.rows * self.processes))
         begins = (start + self.rows * (number * self.processes + self.process) for number in range(each))
         return [range(begin, min(begin + self.rows, end)) for begin in begins]
@@ -45,8 +54,10 @@ class Shares:
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(self.seed + self.epoch())
-        order = torch.randperm(self.examples, generator=generator).tolist()
+        order = torch.randperm(len(self.lengths), generator=generator).tolist()
         for step in range(self.steps):
+            own = slice(step * self.batch, (step + 1) * self.batch)
+            order[own] = sorted(order[own], key=lambda example: -self.lengths[example])
             for places in self.micro_batches(step):
                 yield [order[place] for place in places] or [order[0]]
 
@@ -67,8 +78,9 @@ class _WholeBatch:
     def get_train_dataloader(self) -> DataLoader:
         args = self.args
         rows = args.per_device_train_batch_size
+        columns = [name for name in self.train_dataset.column_names if name.endswith("ids")]
         self.shares = Shares(
-            len(self.train_dataset),
+            [sum(map(len, row.values())) for row in self.train_dataset.select_columns(columns)],
             batch=rows * args.gradient_accumulation_steps * args.world_size,
             rows=rows,
             process=args.process_index,

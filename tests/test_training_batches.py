@@ -17,7 +17,7 @@ def test_each_example_is_seen_once_an_epoch_in_the_steps_of_one_process(
 ) -> None:
     def share(process: int, processes: int, rows: int) -> Shares:
         others = {"seed": 3, "epoch": lambda: 1}
-        return Shares(examples, batch=12, rows=rows, process=process, processes=processes, **others)
+        return Shares([1] * examples, batch=12, rows=rows, process=process, processes=processes, **others)
 
     alone = share(0, 1, 12)
     shares = [share(process, processes, rows) for process in range(processes)]
@@ -39,9 +39,22 @@ def test_each_example_is_seen_once_an_epoch_in_the_steps_of_one_process(
 
 def test_each_epoch_has_an_order_of_its_own() -> None:
     epoch = 0
-    share = Shares(20, batch=4, rows=4, process=0, processes=1, seed=0, epoch=lambda: epoch)
+    share = Shares([1] * 20, batch=4, rows=4, process=0, processes=1, seed=0, epoch=lambda: epoch)
     first = list(share)
     assert first == list(share)
     epoch = 1
     assert first != list(share)
     assert sorted(chain(*first)) == list(range(20))
+
+
+def test_the_examples_of_a_step_stand_by_length_and_are_those_of_any_lengths() -> None:
+    def share(lengths: list[int], rows: int) -> Shares:
+        return Shares(lengths, batch=6, rows=rows, process=0, processes=1, seed=0, epoch=lambda: 0)
+
+    lengths = [(7 * number) % 20 for number in range(20)]
+    steps = list(share(lengths, 6))
+    assert [[lengths[example] for example in step] for step in steps] == [
+        sorted((lengths[example] for example in step), reverse=True) for step in steps
+    ]
+    assert [sorted(step) for step in steps] == [sorted(step) for step in share([1] * 20, 6)]
+    assert list(chain(*share(lengths, 2))) == list(chain(*steps))
