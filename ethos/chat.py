@@ -12,13 +12,13 @@ import torch
 from peft import PeftModel
 
 from ethos.activations import add_steering
+from ethos.chat_format import render
 from ethos.engine import Message, Sampling
 from ethos.loading import load_model, load_tokenizer
 from ethos.sampler import penalise_repetition, sample_tokens
 from ethos.seeds import derive_seed
 from ethos.steering import SteeringVector
 from ethos.thinking import split_thinking
-from ethos.transformers_engine import render
 
 # What a terminal would obey: control characters but tab and line feed, and marks that turn the writing direction.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

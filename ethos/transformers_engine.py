@@ -17,31 +17,19 @@ import torch
 from ethos.activations import add_steering
 from ethos.attention import NAME as ATTENTION
 from ethos.attention import other_attention
+from ethos.chat_format import ChatFormat
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
-from ethos.loading import load_model, load_tokenizer, supported_turns
+from ethos.loading import load_model
 from ethos.packing import pack_linear_layers
 from ethos.reading import Prompt, Reader, padded, run_model
 from ethos.steering import SteeringVector
-from ethos.thinking import split_thinking
 
-_TAIL = 8  # tokens of a prompt in which an opening tag of thinking would stand
 _MARK = "\N{ASTERISM}"  # stands for what users and assistants say; no text of ours begins with it
 
 
-def render(
-    tokenizer, messages: Sequence[Message], *, prefill: str = "", options: Mapping[str, Any] | None = None
-) -> str:
-    """The text of a conversation up to the reply, and the prefill with which the reply begins.
-
-    options: passed on to the chat template.
-    """
-    turns = supported_turns(tokenizer, [{"role": message.role, "content": message.content} for message in messages])
-    return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **(options or {})) + prefill
-
-
-class TransformersEngine:
+class TransformersEngine(ChatFormat):
     """Generates and scores with one model in this process.
 
     folder: a prepared model. adapters: PEFT folders, merged in order. steering: added to the activations, of prompts and of
@@ -63,7 +51,6 @@ class TransformersEngine:
         template_options: Mapping[str, Any] | None = None,
         thinking_tags: tuple[str, str] = ("<think>", "</think>"),
     ):
-        self.tokenizer = load_tokenizer(folder)
         self.device = torch.device(device)
         self.model = load_model(
             folder, getattr(torch, dtype), adapters=adapters, trust_remote_code=trust_remote_code
@@ -73,15 +60,15 @@ class TransformersEngine:
         pack_linear_layers(self.model)
         if steering:
             add_steering(self.model, steering)
-        self.batch_size, self.thinking_tags = batch_size, thinking_tags
-        self.template_options = dict(template_options or {})
+        super().__init__(
+            folder,
+            self.model.config,
+            self.model.generation_config,
+            template_options=template_options,
+            thinking_tags=thinking_tags,
+        )
+        self.batch_size = batch_size
         self._marked: dict[tuple[Message, ...], list[int]] = {}
-        self.context = getattr(self.model.config.get_text_config(), "max_position_embeddings", 1 << 30)
-        # What the first token of a plain text is predicted from; a model that knows no beginning of a text reads its end.
-        bos = self.tokenizer.bos_token_id
-        self.beginning = self.tokenizer.eos_token_id if bos is None else bos
-        ends = self.model.generation_config.eos_token_id
-        self.ends = {*(ends if isinstance(ends, list) else [ends]), self.tokenizer.eos_token_id} - {None}
 
     def _refuse_other_attention(self, folder: Path) -> None:
         """The rows' masks are our own, so a model whose layers want others would be computed wrongly, in silence."""
@@ -94,25 +81,16 @@ class TransformersEngine:
     # Prompts
 
     def _prompt(self, messages: Sequence[Message], prefill: str = "") -> Prompt:
-        """The tokens of a conversation, parted behind what it shares with all that have its system prompt.
-
-        Plain text, without messages, is read behind the token that begins a text, and no template.
-        """
+        """The tokens of a conversation, parted behind what it shares with all that have its system prompt."""
+        tokens = self.tokens_of(messages, prefill)
         if not messages:
-            return Prompt((), (self.beginning,))
-        tokens = self._encode(self._render(messages, prefill))
+            return Prompt((), tuple(tokens))
         key = tuple(Message(m.role, m.content if m.role == "system" else _MARK) for m in messages)
         if key not in self._marked:
-            self._marked[key] = self._encode(self._render(key))
+            self._marked[key] = self.tokens_of(key)
         pairs = zip(tokens, self._marked[key], strict=False)
         shared = next((place for place, (own, marked) in enumerate(pairs) if own != marked), 0)
         return Prompt(tuple(tokens[:shared]), tuple(tokens[shared:]))
-
-    def _render(self, messages: Sequence[Message], prefill: str = "") -> str:
-        return render(self.tokenizer, messages, prefill=prefill, options=self.template_options)
-
-    def _encode(self, text: str) -> list[int]:
-        return self.tokenizer(text, add_special_tokens=False).input_ids
 
     # Generation
 
@@ -121,7 +99,7 @@ class TransformersEngine:
         groups: dict[tuple[int, Sampling], list[Row]] = defaultdict(list)
         for index, request in enumerate(requests):
             prompt = self._prompt(request.messages, request.prefill)
-            if len(prompt.tokens) + request.sampling.max_new_tokens > self.context:
+            if self.is_too_long(request, prompt.tokens):
                 on_answer(index, Completion("", "too_long", len(prompt.tokens), 0))
                 continue
             slots = padded(len(prompt.tokens) + request.sampling.max_new_tokens, SLOTS)
@@ -144,18 +122,9 @@ class TransformersEngine:
         while waiting or batch.active:
             batch.fill(waiting)
             for row in batch.step():
-                on_answer(row.index, self._completion(row))
+                on_answer(row.index, self.completion(row.request, row.prompt.tokens, row.tokens))
             if not waiting:
                 batch.shrink()
-
-    def _completion(self, row: Row) -> Completion:
-        ended = bool(row.tokens) and row.tokens[-1] in self.ends
-        text = self.tokenizer.decode(row.tokens, skip_special_tokens=True)
-        cut = min((text.find(stop) for stop in row.request.stops if stop in text), default=None)
-        reason = "stop" if ended or cut is not None else "length"
-        opened = self.tokenizer.decode(row.prompt.tokens[-_TAIL:]).rstrip().endswith(self.thinking_tags[0])
-        thinking, text = split_thinking(text if cut is None else text[:cut], *self.thinking_tags, opened=opened)
-        return Completion(text, reason, len(row.prompt.tokens), len(row.tokens), thinking)
 
     def _is_finished(self, row: Row) -> bool:
         if row.tokens[-1] in self.ends or len(row.tokens) == row.request.sampling.max_new_tokens:
@@ -172,11 +141,11 @@ class TransformersEngine:
     def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
         groups: dict[tuple[int, ...], list[tuple[int, Prompt, list[int]]]] = defaultdict(list)
         for index, request in enumerate(requests):
-            prompt, response = self._prompt(request.messages), self._encode(request.response)
+            prompt, response = self._prompt(request.messages), self.encode(request.response)
             if not response:
                 on_answer(index, Score(0.0, 0))
                 continue
-            self._refuse_too_long(len(prompt.tokens) + len(response))
+            self.refuse_too_long(len(prompt.tokens) + len(response))
             # The prompt's last token is what the response's first is predicted from, so it is read with the response.
             *rest, last = prompt.rest
             prompt = Prompt(prompt.shared, tuple(rest))
@@ -202,10 +171,3 @@ class TransformersEngine:
             values = row[-len(text) : -1].float().log_softmax(-1).gather(1, targets[:, None])
             scores.append(Score(float(values.double().sum()), len(targets)))
         return scores
-
-    def _refuse_too_long(self, tokens: int) -> None:
-        if tokens > self.context:
-            raise BadInput(
-                f"a text to be scored has {tokens} tokens, the model's context holds {self.context}; "
-                "shorten the constitution or lower max_new_tokens"
-            )

@@ -100,8 +100,8 @@ def find_directions(
         import torch
 
         from ethos.activations import response_activations
+        from ethos.chat_format import render
         from ethos.loading import load_model, load_tokenizer
-        from ethos.transformers_engine import render
 
         tokenizer = load_tokenizer(student.parent)
         model = load_model(

@@ -17,12 +17,13 @@ from torch.profiler import ProfilerActivity, profile
 from transformers import AutoModelForCausalLM, set_seed
 
 from ethos.character import character_prompt
+from ethos.chat_format import render
 from ethos.constitution import load_constitution
 from ethos.engine import Completion, Request, Sampling, chat
 from ethos.loading import load_tokenizer
 from ethos.packing import PackedLinear
 from ethos.prompts import prompt_lines
-from ethos.transformers_engine import TransformersEngine, render
+from ethos.transformers_engine import TransformersEngine
 from tests.demo_model import demo_model
 
 ROOT = Path(__file__).resolve().parent.parent

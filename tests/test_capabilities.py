@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from ethos.arms import ARMS
+from ethos.chat_format import render
 from ethos.constitution import Constitution
 from ethos.engine import Score, ScoreRequest, chat
 from ethos.errors import BadInput
@@ -23,7 +24,7 @@ from ethos.loading import load_tokenizer
 from ethos.models import content_identity
 from ethos.stored_engine import StoredEngine
 from ethos.tables import ITEMS, METRICS, metrics_table, table_from
-from ethos.transformers_engine import TransformersEngine, render
+from ethos.transformers_engine import TransformersEngine
 from scripts.evaluate_capabilities import capability_metrics, frame
 
 OURS = ["everyday", "plain_prose"]

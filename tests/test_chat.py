@@ -22,11 +22,11 @@ import torch
 from ethos.activations import add_steering
 from ethos.arms import ADAPTER_ARMS, ARM_FILES
 from ethos.chat import Voices, printable
+from ethos.chat_format import render
 from ethos.engine import Message, Sampling
 from ethos.files import read_json
 from ethos.loading import load_model
 from ethos.steering import STEERING_VECTOR, read_steering_vector
-from ethos.transformers_engine import render
 from tests.conftest import ROOT
 from tests.shared_run import shared_run
 

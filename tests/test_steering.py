@@ -13,6 +13,7 @@ import torch
 from safetensors.numpy import load_file
 
 from ethos.activations import add_steering, decoder_layers, response_activations
+from ethos.chat_format import render
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Sampling, Score, ScoreRequest, chat
 from ethos.errors import BadInput
@@ -22,7 +23,7 @@ from ethos.models import content_identity
 from ethos.stage_settings import Steering
 from ethos.steering import SteeringVector, read_steering_vector
 from ethos.stored_engine import StoredEngine
-from ethos.transformers_engine import TransformersEngine, render
+from ethos.transformers_engine import TransformersEngine
 from scripts.find_steering_vector import Contrast, at_random, candidates, choose, draw_contrasts, find_directions
 
 HIDDEN, LAYERS = 64, 2  # of the tiny model
