@@ -24,6 +24,7 @@ _NO_MEANING = frozenset(
     for name in (
         "settings",
         "section",
+        "model_settings",
         "stage_settings",
         "evaluation_settings",
         "execution_settings",

