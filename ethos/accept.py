@@ -20,7 +20,7 @@ from ethos.files import write_json
 from ethos.fingerprint import Version, listed_version, reached_version, stands_for, version_id
 from ethos.grpo import GRPO_FILES
 from ethos.steering import STEERING_FILES
-from ethos.stored_engine import ENGINE_FILES
+from ethos.stored_engine import ENGINE_FILES, VLLM_FILES
 from ethos.stored_rewards import REWARD_FILES
 from ethos.training import TRAINING_FILES
 
@@ -28,10 +28,11 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def versions() -> dict[str, Version]:
-    """The code of every consumer as it is: of each script, of the engine, of steering, of preference models and of the trainings."""
+    """The code of every consumer as it is: of each script, of the engines, of steering, of preference models and of the trainings."""
     scripts = {f"scripts/{path.name}": reached_version(path) for path in sorted((_ROOT / "scripts").glob("*.py"))}
     listed = {
         "engine": ENGINE_FILES,
+        "vllm engine": VLLM_FILES,
         "rewards": REWARD_FILES,
         "training": TRAINING_FILES,
         "grpo": GRPO_FILES,

@@ -45,7 +45,8 @@ class Request:
     """One completion to be sampled; its answer depends on the request alone, never on its companions.
 
     prefill: the beginning of the reply, put into the model's mouth and not part of the completion.
-    stops: the completion ends before the first of these.
+    stops: the completion ends before the first of these. choices: the only answers that count; an engine that can lets the
+    model give no other.
     """
 
     messages: tuple[Message, ...]
@@ -53,9 +54,13 @@ class Request:
     seed: int
     prefill: str = ""
     stops: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def key(self, model: str) -> str:
-        return request_key("generate", model, {**asdict(self), "sampling": self.sampling.model_dump()})
+        content = {**asdict(self), "sampling": self.sampling.model_dump()}
+        if not self.choices:
+            del content["choices"]  # a request without them is what it always was
+        return request_key("generate", model, content)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def device(gpus: int = 1) -> str:
     torch.set_num_threads(settings.threads)
     there = torch.cuda.device_count() if settings.device != "cpu" else 0
     if there and gpus > there:
-        raise BadInput(f"asks for {gpus} GPUs, and {there} are there", field="execution.training.processes")
+        asking = "`training.processes` or `vllm.tensor_parallel_size`"
+        raise BadInput(f"{asking} asks for {gpus} GPUs, and {there} are there", field="execution")
     # Slurm gives each job GPUs of its own, and a training its processes; elsewhere every job sees them all, and a trainer
     # would take them all.
     if there > 1 and not {"SLURM_JOB_ID", "LOCAL_RANK"} & set(os.environ):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ethos.engine import Request
 from ethos.files import sha256_of_text
 from ethos.stored_engine import StoredEngine
 
 _VERDICT = re.compile(r"\s*<answer>\s*([12])\s*</answer>\s*")
+_VERDICTS = ("<answer>1</answer>", "<answer>2</answer>")
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def ask_in_both_orders(judge: StoredEngine, pairs: Iterable[tuple[Request, Reque
 
     pairs: the request that shows the one first, and the request that shows it second.
     """
-    completions = judge.generate([request for pair in pairs for request in pair])
+    completions = judge.generate([replace(request, choices=_VERDICTS) for pair in pairs for request in pair])
     said = [parse_verdict(completion.text) for completion in completions]
     verdicts = [
         Verdict(None if once is None else once == 1, None if again is None else again == 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from ethos.budget import within_budget
 from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
 from ethos.execution import device, execution, store_folder
-from ethos.execution_settings import ApiLimits
+from ethos.execution_settings import VLLM_VERSION, ApiLimits
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
 from ethos.steering import STEERING_FILES, SteeringVector
@@ -25,6 +26,7 @@ log = logging.getLogger("ethos.engine")
 ENGINE_FILES = (
     "transformers_engine.py",
     "attention.py",
+    "chat_format.py",
     "decoding.py",
     "loading.py",
     "packing.py",
@@ -32,6 +34,7 @@ ENGINE_FILES = (
     "sampler.py",
     "thinking.py",
 )
+VLLM_FILES = ("vllm_engine.py", "chat_format.py", "loading.py", "thinking.py")
 
 
 @cache
@@ -39,6 +42,13 @@ def _engine_version() -> dict[str, Any]:
     """Code and libraries of the embedded engine; another version may answer the same request otherwise."""
     libraries = {name: version(name) for name in ("torch", "transformers")}
     return {"code": behaviour("engine", ENGINE_FILES), "libraries": libraries}
+
+
+@cache
+def _vllm_version() -> dict[str, Any]:
+    """The same of vLLM's, and of what makes its tokens."""
+    libraries = {"vllm": VLLM_VERSION, "transformers": version("transformers")}
+    return {"code": behaviour("vllm engine", VLLM_FILES), "libraries": libraries}
 
 
 # Of an endpoint's answers; none of our code is part of their keys, so that what was paid for stays.
@@ -59,13 +69,22 @@ class StoredEngine(StoredModel[Engine]):
         self.facts = read_identity(identity)
         self.chat = {name: self.facts[name] for name in ("template_options", "thinking_tags") if name in self.facts}
         kept = {"name": self.facts["name"], "content": self.facts["content"], **self.chat}
-        super().__init__(kept | (self._as_endpoint() if "api" in self.facts else self._as_embedded()), stage=stage)
+        # vLLM adds nothing to activations, and one adapter at a time: the rest is the embedded engine's work.
+        wanted, is_plain = self.facts.get("engine", "transformers"), not steering and len(self.adapters) <= 1
+        self.engine = "api" if "api" in self.facts else wanted if is_plain else "transformers"
+        described = {"api": self._as_endpoint, "vllm": self._as_vllm, "transformers": self._as_embedded}
+        super().__init__(kept | described[self.engine](), stage=stage)
+
+    def _weights(self) -> dict[str, Any]:
+        return {"dtype": self.facts["dtype"], "adapters": [adapter_identity(path) for path in self.adapters]}
+
+    def _as_vllm(self) -> dict[str, Any]:
+        return {"kind": "vllm", **self._weights(), **_vllm_version()}
 
     def _as_embedded(self) -> dict[str, Any]:
         return {
             "kind": "transformers",
-            "dtype": self.facts["dtype"],
-            "adapters": [adapter_identity(path) for path in self.adapters],
+            **self._weights(),
             # Without one, a model is what it always was.
             **({"steering": [self.steering.identity, behaviour("steering", STEERING_FILES)]} if self.steering else {}),
             **_engine_version(),
@@ -76,6 +95,8 @@ class StoredEngine(StoredModel[Engine]):
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests."""
+        if self.engine != "vllm":  # the others are not held to `choices`, so they are not part of what is asked
+            requests = [replace(request, choices=()) for request in requests]
         return self._answer(
             "generate", requests, Completion, lambda answer: (answer.prompt_tokens, answer.completion_tokens)
         )
@@ -85,26 +106,34 @@ class StoredEngine(StoredModel[Engine]):
         return self._answer("score", requests, Score, lambda answer: (0, answer.tokens))
 
     def _where(self) -> str:
-        return "api" if "api" in self.facts else super()._where()
+        return "api" if self.engine == "api" else self._device()
+
+    def _device(self) -> str:
+        return device(execution().vllm.tensor_parallel_size if self.engine == "vllm" else 1)
 
     def _load(self) -> Engine:
-        if "api" in self.facts:
+        if self.engine == "api":
             return self._connect()
         added = [f"{len(self.adapters)} adapters"] if self.adapters else []
         added += ["a steering vector"] if self.steering else []
         log.info(f"{self.stage}: loading {self.name}" + (f" with {' and '.join(added)}" if added else ""))
-        from ethos.transformers_engine import TransformersEngine  # loads torch; only when something is missing
-
-        return TransformersEngine(
-            self.folder,
-            adapters=self.adapters,
-            steering=self.steering,
-            dtype=self.facts["dtype"],
-            device=device(),
-            batch_size=execution().batch_size,
-            trust_remote_code=self.facts["trust_remote_code"],
+        computed = {
+            "dtype": self.facts["dtype"],
+            "device": self._device(),
+            "batch_size": execution().batch_size,
+            "trust_remote_code": self.facts["trust_remote_code"],
             **self.chat,
-        )
+        }
+        # Modules that load torch; only when something is missing.
+        if self.engine == "vllm":
+            from ethos.vllm_engine import VllmEngine
+
+            return VllmEngine(self.folder, adapter=next(iter(self.adapters), None), **computed)
+        from ethos.transformers_engine import TransformersEngine
+        from ethos.vllm_server import end_servers
+
+        end_servers()  # to have the GPU
+        return TransformersEngine(self.folder, adapters=self.adapters, steering=self.steering, **computed)
 
     def _connect(self) -> Engine:
         from ethos.api_engine import ApiEngine

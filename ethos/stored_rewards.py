@@ -64,7 +64,9 @@ class StoredRewards(StoredModel["RewardModel"]):
     def _load(self) -> RewardModel:
         log.info(f"{self.stage}: loading the {self.name}")
         from ethos.reward_model import RewardModel  # loads torch; only when something is missing
+        from ethos.vllm_server import end_servers
 
+        end_servers()  # to have the GPU
         return RewardModel(
             self.folder,
             self.adapter,

@@ -138,6 +138,7 @@ def prepare_model(name: str, source: ModelSource, folder: Path, *, chats: bool =
         **identity,
         "name": name,
         "source": source.source if kind != "path" else "path",
+        "engine": source.engine,
         "dtype": source.dtype,
         "template_options": source.template_options,
         "thinking_tags": list(source.thinking_tags),

