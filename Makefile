@@ -38,9 +38,10 @@ format: $(READY) ## Let the formatters have their way.
 docs: $(READY) ## Write the schema and the documentation of the settings.
 	ethos docs
 
-bench: $(READY) ## Time the engine against plain generate() as ratios, the store at 100,000 completions, and a rebuild.
+bench: $(READY) ## Time engine and trainings against plain ones as ratios, the demo's stages, the store, growth, and a rebuild.
 	python -m tests.bench
 	python -m tests.bench_training
+	python -m tests.bench_demo
 	python -m tests.bench_store
 	python -m tests.bench_scale
 	python -m tests.bench_rebuild
