@@ -42,10 +42,13 @@ _SOURCES = (
 )
 
 
+@pytest.hookimpl(tryfirst=True)  # before marks are selected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process of pytest-xdist has a whole file, one all that need a Slurm, one all that share vLLM's server; the longest
-    files go first."""
+    """What needs a trained model is slow. One process of pytest-xdist has a whole file, one all that need a Slurm, one all that
+    share vLLM's server; the longest files go first."""
     for item in items:
+        if {"tiny_model", "dropout_model"} & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.slow)
         file = item.path.relative_to(ROOT)
         group = "slurm" if "slurm" in file.parts else "vllm" if file.name in _WITH_VLLM else str(file)
         item.add_marker(pytest.mark.xdist_group(group))
