@@ -23,8 +23,8 @@ def main() -> None:
     loaded: Counter[str] = Counter()
     for work in read_work(Path("store")):
         if work.run == RUN:
-            # A training goes by the name of what it makes.
-            stage = f"train_{work.stage}" if work.kind.endswith(" training") else work.stage
+            # A training goes by the name of what it makes, other work by its rule and, where it has one, its arm.
+            stage = f"train_{work.stage}" if work.kind.endswith(" training") else work.stage.partition(",")[0]
             computed[stage] += work.seconds
             loaded[stage] += work.load_seconds
     print(f"{'stage':28}{'wall':>9}{'model':>9}{'load':>9}{'other':>9}{'share of other':>16}")
