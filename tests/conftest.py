@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
+from xdist.scheduler import LoadScopeScheduling
 
 from ethos.files import read_json, whole_folder, write_json
 from ethos.fingerprint import prompt_fingerprints, reached_version, version_id
@@ -44,15 +45,23 @@ _SOURCES = (
 
 @pytest.hookimpl(tryfirst=True)  # before marks are selected
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs a trained model is slow. One process of pytest-xdist has a whole file, one all that need a Slurm, one all that
-    share vLLM's server; the longest files go first."""
+    """What needs a trained model is slow. The longest files, which run the workflow, go first."""
     for item in items:
         if {"tiny_model", "dropout_model"} & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.slow)
-        file = item.path.relative_to(ROOT)
-        group = "slurm" if "slurm" in file.parts else "vllm" if file.name in _WITH_VLLM else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.path.parent.name not in ("slurm", "workflow"))
+
+
+class _ByFile(LoadScopeScheduling):
+    """One process of pytest-xdist has a whole file, one all that need a Slurm, one all that share vLLM's server."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.partition("::")[0])
+        return "slurm" if "slurm" in file.parts else "vllm" if file.name in _WITH_VLLM else str(file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log) -> LoadScopeScheduling:
+    return _ByFile(config, log)
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
