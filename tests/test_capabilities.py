@@ -112,6 +112,7 @@ def test_examples_are_shown_in_the_users_turn_and_are_the_same_for_the_same_seed
     assert shown(0) == shown(0) != shown(1)
 
 
+@pytest.mark.slow
 def test_an_unknown_task_is_told_in_one_line():
     with pytest.raises(BadInput, match=r"evaluation.capabilities.tasks: 'trivia_of_mars' is no task"):
         prepared_tasks(["trivia_of_mars"], FOLDER)

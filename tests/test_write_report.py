@@ -242,6 +242,7 @@ def test_time_is_summed_by_stage_without_the_report_itself(page):
     assert "2 min 02 s over all jobs" in page
 
 
+@pytest.mark.slow
 def test_several_students_constitutions_and_seeds_have_a_section_each(tmp_path):
     models = {name: {"source": f"path:models/{name}"} for name in ("small", "large")}
     changes = {
