@@ -86,7 +86,7 @@ def test_an_archive_is_sound_and_holds_every_result_and_what_made_it(archived: C
 def test_an_archive_holds_what_its_ledgers_name_of_the_store_and_no_more(archived: Checkout) -> None:
     needed = set().union(*map(read_ledger, (archived.folder / "results/test").rglob("used/*.txt")))
     with zipfile.ZipFile(archived.folder / ARCHIVE) as archive:
-        segments = [name for name in archive.namelist() if name.startswith("store/completions/")]
+        segments = [name for name in archive.namelist() if re.fullmatch(r"store/completions/.*\.jsonl", name)]
         answers = {
             f"completion {name.split('/')[2]} {json.loads(line)['key']}"
             for name in segments
