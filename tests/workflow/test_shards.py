@@ -11,7 +11,7 @@ from ethos.ledger import read_ledger
 from ethos.run_status import plan_path
 from ethos.shards import SHARDED
 from ethos.work import calls_by_stage
-from tests.conftest import ROOT, Checkout
+from tests.conftest import Checkout
 from tests.workflow.test_other_runs import planned
 
 pytestmark = pytest.mark.slow
@@ -61,10 +61,9 @@ def test_any_number_of_shards_gives_the_same_bytes_and_changing_it_rebuilds_noth
     assert not [job for job in jobs if "shard" in job["wildcards"]]
 
 
-def test_every_divided_stage_waits_for_its_shards_and_none_is_divided_by_default() -> None:
-    project = Checkout(ROOT)  # a dry run changes nothing in it
-    whole = planned(project, "all", config="config.yaml")
-    divided = planned(project, "all", "--config", "execution={shards: 2}", config="config.yaml")
+def test_every_divided_stage_waits_for_its_shards_and_none_is_divided_by_default(checkout: Checkout) -> None:
+    whole = planned(checkout, "all", config="config.yaml")
+    divided = planned(checkout, "all", "--config", "execution={shards: 2}", config="config.yaml")
     stages = {stage: whole[stage] for stage in SHARDED if stage in whole}
     assert len(stages) >= 5
     assert divided == whole | {f"{stage}_shard": 2 * count for stage, count in stages.items()}
