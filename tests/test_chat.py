@@ -136,7 +136,9 @@ def test_ordinary_text_stays_as_it_is() -> None:
 
 def command(home: Path, *arguments: str) -> dict:
     code = "from ethos.cli import main; main()"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    # A width that some library left in the environment would count more than the terminal's.
+    own = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    environment = {**own, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     return {"args": [sys.executable, "-c", code, "chat", *arguments], "cwd": home, "env": environment}
 
 
