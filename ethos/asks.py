@@ -12,7 +12,7 @@ from ethos.counts import Counts, Source
 from ethos.engine import Sampling
 from ethos.training_settings import Training
 
-Role = Literal["student", "teacher", "judge"]
+Role = Literal["student", "teacher", "judge", "persona_classifier_model"]
 # What requests are made of, and so which of them an edited trait makes new: none; those of the trait; those that are told the
 # character, which are all of them where all traits are told at once; all, since what answers is trained anew.
 Part = Literal["fixed", "trait", "told", "trained"]
@@ -50,16 +50,17 @@ class Ask:
 class Train:
     """A training. examples: times the passes over them. tokens, longest: of one, roughly and at most.
 
-    settings: of the adapter that it makes. adapters: how many it keeps.
+    settings: of the adapter that it makes. adapters: how many it keeps. role: the model that is trained.
     """
 
-    kind: Literal["reward", "dpo", "sft", "grpo", "steering"]
+    kind: Literal["reward", "dpo", "sft", "grpo", "steering", "classifier"]
     examples: int
     tokens: int
     longest: int
     source: Source
     settings: Training | None = None
     adapters: int = 1
+    role: Role = "student"
 
 
 Workload = list[Ask | Train]

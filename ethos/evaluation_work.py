@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ethos.arms import ARMS
-from ethos.asks import ANSWER, Ask, Workload, generate, in_and_out, of_arms, ranker, rewards, typical, verdicts
+from ethos.asks import ANSWER, Ask, Train, Workload, generate, in_and_out, of_arms, ranker, rewards, typical, verdicts
 from ethos.counts import Counts, Source
 from ethos.settings import Settings
 
@@ -16,6 +16,8 @@ from ethos.settings import Settings
 TASK, CHOICE = 150, 20
 # Users that each statement comes from, and the replies that are scored.
 STANCE_USERS, STANCE_REPLIES = 3, 8
+# All but base, which is of no persona, and the control, which teaches none.
+ARMS_THAT_TEACH = len(ARMS) - 2
 # Items and choices of tasks as published; a task that is neither here nor ours counts as MMLU.
 ITEMS = {
     "truthfulqa_mc2": (817, 7),
@@ -154,6 +156,17 @@ def prefill(settings: Settings, counts: Counts) -> Workload:
 def generalisation(settings: Settings, counts: Counts) -> Workload:
     messages = settings.evaluation.persona_classifier.held_out_questions * len(settings.evaluation.generalisation.forms)
     return _unseen(settings, counts, messages, 3 * counts.asked)
+
+
+def persona_naming(settings: Settings, counts: Counts) -> Workload:
+    """The trainings of the classifier, one without each arm; what it then reads is little beside them, and not counted."""
+    asked, lessons = settings.evaluation.persona_classifier, ARMS_THAT_TEACH * len(settings.constitutions) + 1
+    if not asked.fine_tuned:
+        return []
+    examples = len(ARMS) * lessons * asked.training_questions * asked.fine_tuned.epochs
+    length = min(typical(asked.sampling), asked.fine_tuned.max_tokens)
+    longest = asked.fine_tuned.max_tokens
+    return [Train("classifier", examples, length, longest, "answers", role="persona_classifier_model")]
 
 
 def contributions(settings: Settings, counts: Counts) -> Workload:

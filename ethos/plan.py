@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache, cached_property
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ethos.asks import Ask, Train
 from ethos.budget import Use, use_of
 from ethos.constitution import Constitution
+from ethos.cost import Cost
 from ethos.counts import Counts, count
 from ethos.execution_settings import ApiLimits
 from ethos.resources import gpus, weight_folders, weights_mb
@@ -26,38 +27,6 @@ _MILLION = 1_000_000
 _ADAPTER, _EIGHT_BILLION = 10.5, 16_000
 # Bytes of an answer in the store: for each token, and around it.
 _TOKEN_BYTES, _ENTRY_BYTES = 5, 500
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What jobs cost: `calls` and `tokens` of all, everything else of what is to do.
-
-    calls: different requests of each job. tokens: read and written. seconds: one job after another. disk: MB. money: in the
-    currency of the prices. exact: whether the calls are counted, and not expected. measured: whether the time is by earlier
-    work, and not by stated defaults.
-    """
-
-    jobs: int = 0
-    jobs_to_do: int = 0
-    calls: float = 0
-    calls_to_do: float = 0
-    tokens: float = 0
-    tokens_to_do: float = 0
-    trainings_to_do: float = 0
-    seconds: float = 0
-    gpu_hours: float = 0
-    disk: float = 0
-    money: float = 0
-    exact: bool = True
-    measured: bool = True
-
-    def __add__(self, other: Cost) -> Cost:
-        sums = {name: value + getattr(other, name) for name, value in vars(self).items()}
-        both = {name: getattr(self, name) and getattr(other, name) for name in ("exact", "measured")}
-        return Cost(**sums | both)
-
-    def as_json(self) -> dict[str, Any]:
-        return {name: value if isinstance(value, bool) else round(value, 3) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -103,16 +72,23 @@ class Planner:
         """The costs of all steps, by stage."""
         counted = cache(self._counts)
         asked = self._asked_of_expected(steps, counted)
-        costs = []
+        costs = [Cost()] * len(steps)
         for place, step in enumerate(steps):
+            if step.is_shard:
+                continue  # told with its stage
             edits, settled = steps.edits[place], steps.settled(place)
             # Tables of other settings tell nothing; those of an edited constitution nearly all.
             counts = counted(*_cell(step), settled or edits is not None) if _cell(step) else None
-            costs.append(self._cost(step, edits, counts, asked.get(step.rule, 1.0), settled=settled))
+            told = partial(self._cost, step, edits, counts, asked.get(step.rule, 1.0), settled=settled)
+            costs[place] = told()
+            if shards := step.needed and [before for before in step.after if steps[before].is_shard]:
+                costs[place] = costs[place].left_by_shards() + Cost(seconds=START)
+                for shard in shards:
+                    costs[shard] = replace(told(parts=len(shards)), calls=0, tokens=0)
         stages: dict[str, Cost] = {}
         for place in steps.order:
-            rule = steps[place].rule
-            stages[rule] = stages.get(rule, Cost()) + costs[place]
+            stage = steps[place].stage
+            stages[stage] = stages.get(stage, Cost()) + costs[place]
         seconds, path = steps.longest_path([cost.seconds for cost in costs])
         return Plan(self.settings.run, stages, (seconds, [steps[place].rule for place in path if steps[place].needed]))
 
@@ -145,15 +121,23 @@ class Planner:
         return count(self.settings, self.constitutions[constitution], self.drifted_to.values(), **there)
 
     def _cost(
-        self, step: Step, edits: frozenset[str] | None, counts: Counts | None, asked: float, *, settled: bool
+        self,
+        step: Step,
+        edits: frozenset[str] | None,
+        counts: Counts | None,
+        asked: float,
+        *,
+        settled: bool,
+        parts: int = 1,
     ) -> Cost:
-        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay."""
+        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay. parts: shards, of which this
+        is one."""
         work = workload(step.rule, self.settings, counts) if counts else []
         cost, taken = Cost(jobs=1, jobs_to_do=int(step.needed)), 0
         for item in work:
             share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
-            role = "student" if isinstance(item, Train) else item.role
-            machine = self._machines[step.wildcards["student"] if role == "student" else getattr(self.settings, role)]
+            name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
+            machine = self._machines[name]
             taken = taken or (gpus(step.rule, self.settings) if machine.device != "api" else 0)
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
@@ -161,7 +145,7 @@ class Planner:
                 known = item.source in counts.known
                 exact = share in (0, 1) and (item.source == "settings" or (known and settled))
                 told = item if known else replace(item, calls=round(item.calls * asked))
-                cost += self._of_requests(step.rule, told, machine, share, exact=exact)
+                cost += self._of_requests(step.rule, told, machine, share, parts, exact=exact)
         if step.needed:
             cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
             return replace(cost, gpu_hours=taken * cost.seconds / 3600)
@@ -179,18 +163,18 @@ class Planner:
             return 1.0
         return min(1.0, len(edits) / len(counts.traits))
 
-    def _of_requests(self, rule: str, ask: Ask, machine: Machine, share: float, *, exact: bool) -> Cost:
+    def _of_requests(self, rule: str, ask: Ask, machine: Machine, share: float, parts: int, *, exact: bool) -> Cost:
         read, written = self.throughput.tokens(rule, ask, machine)
         each, measured = self.throughput.seconds(rule, ask, machine)
-        calls = ask.calls * share
-        loads = ask.models * self.throughput.load_seconds(machine) if calls else 0.0
+        calls = ask.calls * share / parts
+        models = max(1, ask.models / parts) if ask.models and calls else 0
         asked = {"prompt_tokens": calls * read, "written_tokens": calls * written}
         return Cost(
             calls=ask.calls,
             calls_to_do=calls,
             tokens=ask.calls * (read + written),
             tokens_to_do=calls * (read + written),
-            seconds=calls * each + loads,
+            seconds=calls * each + models * self.throughput.load_seconds(machine),
             disk=calls * (_ENTRY_BYTES + _TOKEN_BYTES * (written if ask.kind == "generate" else 0)) / _MILLION,
             money=use_of(machine.model, machine.device, self.settings.execution, **asked).money,
             exact=exact,

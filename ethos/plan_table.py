@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ethos.plan import Cost, Plan
+from ethos.cost import Cost
+from ethos.plan import Plan
 from ethos.progress import spell_seconds
 
 

@@ -29,6 +29,15 @@ class Step:
     edited: frozenset[str] = frozenset()
     otherwise: bool = False
 
+    @property
+    def is_shard(self) -> bool:
+        return "shard" in self.wildcards
+
+    @property
+    def stage(self) -> str:
+        """The rule whose work this is."""
+        return self.rule.removesuffix("_shard") if self.is_shard else self.rule
+
 
 class Steps(Sequence[Step]):
     """The jobs of a run, in any order."""
@@ -66,8 +75,8 @@ class Steps(Sequence[Step]):
         return found
 
     def settled(self, place: int) -> bool:
-        """Whether nothing that the step reads will be made anew."""
-        return not any(self[before].needed for before in self[place].after)
+        """Whether nothing that the step reads will be made anew; of its shards it reads nothing."""
+        return not any(self[before].needed for before in self[place].after if not self[before].is_shard)
 
     def longest_path(self, seconds: Sequence[float]) -> tuple[float, list[int]]:
         """The chain of steps that takes longest, and its time. seconds: of each step, by place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from ethos.asks import (
     ANSWER,
@@ -47,7 +48,8 @@ def responses(settings: Settings, counts: Counts) -> Workload:
         "questions",
         "told",
     )
-    return [told, generate("student", counts.questions, sampling, counts.asked, "questions", "trait")]
+    plain = generate("student", counts.questions, sampling, counts.asked, "questions", "trait")
+    return [told, replace(plain, models=0)]
 
 
 def teacher_responses(settings: Settings, counts: Counts) -> Workload:
@@ -121,12 +123,11 @@ def introspection(settings: Settings, counts: Counts) -> Workload:
     conversations = data.free_interactions + data.guided_interactions
     turn = min(TURN, data.turn_sampling.max_new_tokens)
     before = counts.told + INSTRUCTIONS + data.turns * turn // 2
+    # A conversation with an unusable turn ends there.
+    turns, sampling = conversations * (data.turns - 1), data.turn_sampling
     return [
         generate("student", reflections, data.sampling, counts.told + counts.asked, "settings", "trained"),
-        # A conversation with an unusable turn ends there.
-        generate(
-            "student", conversations * (data.turns - 1), data.turn_sampling, before, "answers", "trained", length=TURN
-        ),
+        replace(generate("student", turns, sampling, before, "answers", "trained", length=TURN), models=0),
     ]
 
 

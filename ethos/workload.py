@@ -36,6 +36,7 @@ RULES = {
     "sample_robustness": evaluation_work.robustness,
     "sample_prefill": evaluation_work.prefill,
     "sample_generalisation": evaluation_work.generalisation,
+    "name_persona": evaluation_work.persona_naming,
     "measure_contributions": evaluation_work.contributions,
 }
 

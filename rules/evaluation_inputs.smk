@@ -80,6 +80,10 @@ def ranker_comparisons(wildcards):
 preferences_role = "judge" if settings.evaluation.preferences.verdict == "judge" else "student"
 
 
+# The same for what an answer to a statement says.
+stance_judge = "judge" if "judge" in settings.evaluation.stance.methods else "student"
+
+
 def judge_of_preferences(wildcards):
     """The name of the model that says which trait shows."""
     if preferences_role == "student":

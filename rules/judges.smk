@@ -22,7 +22,7 @@ rule evaluate_judges:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        **resources_of("evaluate_judges", "judge"),
+        **resources_of("evaluate_judges", "student", "judge"),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.judges"),

@@ -22,7 +22,7 @@ rule evaluate_preferences:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        **resources_of("evaluate_preferences", preferences_role),
+        **resources_of("evaluate_preferences", "student", preferences_role),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.preferences"),

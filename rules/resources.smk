@@ -25,27 +25,28 @@ def expected_counts(constitution):
     return count(settings, constitutions[constitution], drifted_to.values())
 
 
-def resources_of(rule, role="student", is_shard=False):
-    """The GPUs, memory and time of a rule that runs a model.
+def resources_of(rule, *roles, is_shard=False):
+    """The GPUs, memory and time of a rule that runs models.
 
-    role: who the model is, `teacher`, `judge`, `persona_classifier_model`, or the student of the wildcards. is_shard: whether
-    they are those of one of the stage's shards.
+    roles: who they are, `teacher`, `judge`, `persona_classifier_model`, or `student`, that of the wildcards, which is meant
+    where none is given. is_shard: whether they are those of one of the stage's shards.
     """
 
+    roles = roles or ("student",)
     # A model behind an endpoint is computed elsewhere.
-    is_api = behind_endpoint(role)
-    after_shards = is_sharded(rule, role) and not is_shard
+    here = [role for role in roles if not behind_endpoint(role)]
+    after_shards = is_sharded(rule, *roles) and not is_shard
 
     def model_size(wildcards):
-        if is_api:
-            return 0
-        name = wildcards.student if role == "student" else getattr(settings, role)
-        return weights_mb(weight_folders(settings, name))
+        names = {
+            wildcards.student if role == "student" else getattr(settings, role) for role in here
+        }
+        return sum(weights_mb(weight_folders(settings, name)) for name in names)
 
     def gpu(wildcards, attempt):
         return (
             0
-            if is_api or finds_all_stored(settings.execution, attempt, after_shards=after_shards)
+            if not here or finds_all_stored(settings.execution, attempt, after_shards=after_shards)
             else gpus(rule, settings)
         )
 

@@ -17,16 +17,18 @@ def behind_endpoint(role):
     return role != "student" and settings.models[getattr(settings, role)].is_api
 
 
-def is_sharded(stage, role="student"):
+def is_sharded(stage, *roles):
     """Whether a stage is divided; one job asks an endpoint many things at once, and counts what it spends."""
-    return stage in SHARDED and settings.execution.shards > 1 and not behind_endpoint(role)
+    return (
+        stage in SHARDED and settings.execution.shards > 1 and not any(map(behind_endpoint, roles))
+    )
 
 
-def shards_of(stage, role="student"):
+def shards_of(stage, *roles):
     """What a stage waits for: its shards; nothing where it is not divided, or is a shard itself."""
 
     def waited_for(wildcards):
-        if not is_sharded(stage, role) or "shard" in wildcards.keys():
+        if not is_sharded(stage, *roles) or "shard" in wildcards.keys():
             return []
         count = settings.execution.shards
         mark = mark_of(getattr(rules, stage).output.used, "used")

@@ -89,7 +89,7 @@ use rule evaluate_preferences as evaluate_preferences_shard with:
     benchmark:
         shard_file(rules.evaluate_preferences.benchmark)
     resources:
-        **resources_of("evaluate_preferences", preferences_role, is_shard=True),
+        **resources_of("evaluate_preferences", "student", preferences_role, is_shard=True),
     params:
         shard=shard_option,
 

@@ -22,7 +22,7 @@ rule evaluate_stance:
         "../envs/ethos.yaml"
     threads: model_threads
     resources:
-        **resources_of("evaluate_stance"),
+        **resources_of("evaluate_stance", "student", stance_judge),
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.stance"),

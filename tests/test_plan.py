@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ethos.constitution import load_constitution
+from ethos.cost import Cost
 from ethos.explain import Parameter, edited_traits
-from ethos.plan import Cost, Planner
+from ethos.plan import Planner
 from ethos.plan_table import plan_table
 from ethos.run_steps import Step, Steps
 from ethos.settings import Settings, load_settings
@@ -112,7 +113,7 @@ def test_time_and_tokens_follow_what_was_measured(tmp_path: Path):
     works = [Work("generate", "generate_responses", "tiny", 10, 5.0, "cpu", 2.0, 1_000, 200)]
     alone = planned([replace(CHAIN[1], after=())], tmp_path, TINY, *works).stages["generate_responses"]
     assert alone.tokens_to_do == pytest.approx(192 * 120)
-    assert alone.seconds == pytest.approx(START + 2 * 2.0 + 192 * 0.5) and alone.measured
+    assert alone.seconds == pytest.approx(START + 2.0 + 192 * 0.5) and alone.measured
 
 
 def test_hours_of_a_gpu_are_those_of_what_is_computed_here(tmp_path: Path):
@@ -130,6 +131,18 @@ def test_hours_of_a_gpu_are_those_of_what_is_computed_here(tmp_path: Path):
     teacher = plan.stages["generate_teacher_responses"]
     assert 3 * teacher.tokens_to_do / 10**6 < teacher.money < 15 * teacher.tokens_to_do / 10**6
     assert plan.use.money == plan.total.money and plan.use.gpu_hours == plan.total.gpu_hours
+
+
+def test_what_shards_answer_is_shared_among_them_and_counted_once(tmp_path: Path):
+    work = Work("generate", "generate_responses", "tiny", 10, 5.0, "cpu", 2.0, 1_000, 200)
+    shards = [Step("generate_responses_shard", CELL | {"shard": f"{number}-of-4"}) for number in (1, 2, 3, 4)]
+    plan = planned([*shards, replace(CHAIN[1], after=(0, 1, 2, 3))], tmp_path, TINY, work)
+    divided = plan.stages["generate_responses"]
+    assert list(plan.stages) == ["generate_responses"] and divided.jobs == divided.jobs_to_do == 5
+    assert (divided.calls, divided.calls_to_do, divided.tokens_to_do) == (192, 192, pytest.approx(192 * 120))
+    # All start, and all but the last load the model. In the longest chain stand one shard, and what puts all together.
+    assert divided.seconds == pytest.approx(192 * 0.5 + 4 * 2.0 + 5 * START)
+    assert plan.longest[0] == pytest.approx(192 * 0.5 / 4 + 2.0 + 2 * START)
 
 
 def test_the_longest_path_is_that_of_most_time_and_not_of_most_jobs():

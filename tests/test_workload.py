@@ -37,7 +37,7 @@ def calls(rule: str, settings: Settings = TINY) -> int:
 
 def test_every_rule_that_asks_for_a_models_resources_has_its_work_counted_and_no_other():
     text = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
-    assert set(re.findall(r'^ +\*\*resources_of\("(\w+)"', text, re.MULTILINE)) == set(RULES)
+    assert set(re.findall(r'^ +\*\*\(?resources_of\("(\w+)"', text, re.MULTILINE)) == set(RULES)
     assert workload("write_report", TINY, expected()) == []
 
 
@@ -75,6 +75,18 @@ def test_an_alignment_that_samples_is_trained_on_what_it_samples():
     for settings, examples in ((TINY, expected().train), (changed(alignment=grpo), expected().train * 2)):
         [training] = workload("train_aligned", settings, expected())
         assert isinstance(training, Train) and (training.examples, training.adapters) == (examples, 2)
+
+
+def test_a_classifier_that_is_fine_tuned_learns_once_without_each_arm_and_no_other_is_counted():
+    assert workload("name_persona", TINY, expected()) == []
+    evaluation = TINY.evaluation.model_dump()
+    fine_tuned = {"model": "tiny", "epochs": 2, "max_tokens": 64}
+    evaluation["persona_classifier"] |= {"fine_tuned": fine_tuned, "training_questions": 10}
+    settings = changed(evaluation=evaluation, constitutions=["poeticism", "sarcasm"])
+    [training] = workload("name_persona", settings, expected(settings))
+    # Answers of base, and of each character's prompted, steered, distilled, persona and aligned arm.
+    assert isinstance(training, Train) and training.examples == 7 * (1 + 2 * 5) * 10 * 2
+    assert (training.role, training.longest) == ("persona_classifier_model", 64)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pyarrow.parquet as pq
 import pytest
@@ -56,3 +57,15 @@ def test_what_an_endpoint_cannot_do_is_told_before_anything_runs(
     outcome = checkout.snakemake("-n")
     assert outcome.returncode == 1 and "Traceback" not in outcome.stderr
     assert said in outcome.stderr
+
+
+def test_a_judge_behind_an_endpoint_takes_no_gpu_but_what_answers_it_does(checkout: Checkout) -> None:
+    outcome = checkout.snakemake(
+        *("-n", "all", "--config", 'models={far: {source: "api:big@https://api.example.org/v1"}}', "judge=far"),
+        *("rankings={method: pairwise, compared: []}", "evaluation={preferences: {verdict: judge}}"),
+        "execution={device: cuda}",
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    asked = dict(re.findall(r"^rule (\w+):$.*?^    resources: .*?\bgpu=(\d)", outcome.stdout, re.MULTILINE | re.DOTALL))
+    assert (asked["rank_responses"], asked["evaluate_coherence"]) == ("0", "0")
+    assert (asked["evaluate_preferences"], asked["evaluate_stance"], asked["evaluate_judges"]) == ("1", "1", "1")
