@@ -58,12 +58,13 @@ def new_figure(columns: int, width: float, height: float, rows: int = 1, **optio
     return plt.subplots(rows, columns, figsize=(width, height), squeeze=False, **options)
 
 
-def as_svg(figure, title: str) -> str:
+def as_svg(figure, title: str, *, transparent: bool = True) -> str:
+    """transparent: whether the ground is the page's; else it is white, for pages of which nothing is known."""
     import matplotlib.pyplot as plt
 
     buffer = io.StringIO()
     metadata = {"Date": None, "Creator": "Ethos", "Title": title}
-    figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
+    figure.savefig(buffer, format="svg", transparent=transparent, metadata=metadata)
     plt.close(figure)
     text = buffer.getvalue()
     return _TAG.sub(_as_attributes, text[text.index("<svg") :])

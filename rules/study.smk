@@ -38,6 +38,7 @@ rule compare_seeds:
         cells=cells(f"docs/{settings.run}/{{student}}-{{constitution}}-seed{{seed}}.csv"),
     output:
         claims=f"docs/{settings.run}/claims.csv",
+        figure=f"docs/{settings.run}/claims.svg",
     log:
         f"logs/{settings.run}/compare_seeds.log",
     benchmark:
@@ -49,5 +50,5 @@ rule compare_seeds:
         code=code_of("compare_seeds"),
     shell:
         "python scripts/compare_seeds.py --confidence {params.confidence}"
-        " --claims {output.claims:q} {input.cells:q}"
+        " --claims {output.claims:q} --figure {output.figure:q} {input.cells:q}"
         " 2> >(tee {log:q} >&2)"

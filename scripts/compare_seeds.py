@@ -14,6 +14,7 @@ from ethos.files import whole_file
 from ethos.report import csv_text
 from ethos.script import READABLE, WRITABLE, run
 from ethos.study import FIELDS, compare_over_seeds
+from ethos.study_figure import study_figure
 from ethos.tables import METRICS
 
 
@@ -36,15 +37,17 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 @click.argument("cells", nargs=-1, required=True, type=READABLE, metavar="CELL...")
 @click.option("--confidence", type=float, default=0.95, show_default=True, help="Level of the intervals.")
 @click.option("--claims", type=WRITABLE, required=True, help="Written: a row a claim and constitution, CSV.")
-def main(cells: Sequence[Path], confidence: float, claims: Path) -> None:
+@click.option("--figure", type=WRITABLE, required=True, help="Written: the same as a picture, SVG.")
+def main(cells: Sequence[Path], confidence: float, claims: Path, figure: Path) -> None:
     """Compare arms over seeds, for every claim of a study.
 
     CELL: the metrics of one student, constitution and seed, CSV. Those that are there already may be compared before the
     others are.
     """
     rows = compare_over_seeds((row for cell in cells for row in read_metrics(cell)), confidence=confidence)
-    with whole_file(claims) as beside:
-        beside.write_text(csv_text(rows, FIELDS), encoding="utf-8", newline="\n")
+    for path, text in ((figure, study_figure(rows)), (claims, csv_text(rows, FIELDS))):
+        with whole_file(path) as beside:
+            beside.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

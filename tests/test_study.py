@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from scipy import stats
 
 from ethos.statistics import t_interval
 from ethos.study import CLAIMS, FIELDS, compare_over_seeds
+from ethos.study_figure import study_figure
 from ethos.tables import METRICS, table_from, write_table
 from scripts import compare_seeds, write_study_cell
 
@@ -98,17 +100,30 @@ def test_cells_become_csv_and_csv_becomes_claims_the_same_bytes_each_time(tmp_pa
         outcome = CliRunner().invoke(write_study_cell.main, [str(table), "--metrics", str(path)])
         assert outcome.exit_code == 0, outcome.output
         paths.append(str(path))
-    claims = [tmp_path / name for name in ("claims.csv", "again.csv")]
-    for path in claims:
-        outcome = CliRunner().invoke(compare_seeds.main, [*paths, "--claims", str(path)])
+    claims, figures = ([tmp_path / f"{name}.{kind}" for name in ("claims", "again")] for kind in ("csv", "svg"))
+    for path, figure in zip(claims, figures, strict=True):
+        outcome = CliRunner().invoke(compare_seeds.main, [*paths, "--claims", str(path), "--figure", str(figure)])
         assert outcome.exit_code == 0, outcome.output
     head, *rows = claims[0].read_text().splitlines()
     assert head == ",".join(FIELDS) and len(rows) == 1 and rows[0].endswith("t over seeds,24,2")
-    assert claims[0].read_bytes() == claims[1].read_bytes()
+    assert claims[0].read_bytes() == claims[1].read_bytes() and figures[0].read_bytes() == figures[1].read_bytes()
+
+
+def test_the_figure_has_a_panel_for_each_claim_and_measure_and_a_point_for_each_number():
+    rows = compare_over_seeds(cells(0.2, 0.05), confidence=0.95)
+    both = rows + [row | {"claim": "another", "metric": "cue_rate"} for row in rows]
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", study_figure(both))
+    assert [texts.count(text) for text in ("introspection adds to distillation", "another", "persona − distilled")] == [
+        1,
+        1,
+        2,
+    ]
+    assert {"all", "humor", "candor", "one character (3 seeds; 95 % over seeds)"} <= set(texts)
+    assert study_figure(both).count('data-arm="persona"') == 2 * 3 * 2  # a point and an interval each
 
 
 def test_another_csv_is_refused_in_one_line(tmp_path: Path):
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    outcome = CliRunner().invoke(compare_seeds.main, [str(path), "--claims", str(tmp_path / "claims.csv")])
+    outcome = CliRunner().invoke(compare_seeds.main, [str(path), "--claims", "claims.csv", "--figure", "claims.svg"])
     assert outcome.exit_code != 0 and "other.csv: is no CSV of metrics" in str(outcome.exception)
