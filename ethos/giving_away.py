@@ -10,17 +10,22 @@ from ethos.phrases import ASKS_FOR_STYLE
 from ethos.prompts import prompt_lines
 from ethos.words import content_stems, content_words, stem
 
+# Words of a message that has room for one thing only.
+_FEW = 5
+
 
 def gives_away(message: str, trait: Trait, name: str, recurring: Collection[str] = ()) -> str | None:
     """What in a message gives its trait away, or None.
 
-    By two words of the trait, or one that the constitution comes back to; by the character's name; by asking for a style.
+    By two words of the trait, or one that the constitution comes back to; by a few words that are about nothing else (`Use a
+    metaphor.`); by the character's name; by asking for a style.
     name: the constitution's. recurring: stems of the words that it comes back to.
     """
     told = distinctive(f"{trait.text} {trait.id}")
     shared = [word for word in content_words(message) if stem(word) in told]
     stems = set(map(stem, shared))
-    if len(stems) > 1 or not stems.isdisjoint(recurring):
+    about_nothing_else = stems and len(message.split()) <= _FEW and distinctive(message) <= stems
+    if len(stems) > 1 or not stems.isdisjoint(recurring) or about_nothing_else:
         return f"uses {_quoted(shared)}, as its trait does"
     if names := [word for word in content_words(message) if _names(name, word)]:
         return f"names the character with {_quoted(names)}"

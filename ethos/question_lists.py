@@ -12,9 +12,9 @@ from ethos.engine import Request, Sampling, chat
 from ethos.prompts import prompt_lines, render_prompt
 from ethos.question_filters import length_of
 from ethos.seeds import derive_seed
+from ethos.sentences import has_ended
 
 _NUMBERED = re.compile(r" {0,3}\d{1,3}[.)](?:\s+(.*))?$")
-_END = re.compile(r"(?:[.!?…。！？][\"'”’»)\]*_]*|```)$")
 _QUOTED = re.compile(r"[\"“]([^\"“”]*)[\"”]", re.DOTALL)
 LENGTHS = ("short", "medium", "long")  # as the lines of prompts/question_lengths.txt
 
@@ -40,7 +40,7 @@ def parse_list(text: str) -> list[str]:
             open_item = False
     texts = ["\n".join([first, dedent("\n".join(rest))]).strip() for first, *rest in items]
     texts = [match.group(1).strip() if (match := _QUOTED.fullmatch(text)) else text for text in texts]
-    return [text for text in texts if _END.search(text)]
+    return [text for text in texts if has_ended(text)]
 
 
 def asked_variety(trait: str, attempt: int, seed: int) -> tuple[str, str]:

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ethos.engine import Completion, Message, Request
 from ethos.filters import IN_CHARACTER, PLAIN, first_reason
 from ethos.seeds import derive_seed
+from ethos.sentences import has_ended, whole_sentences
 from ethos.stage_settings import InCharacter
 from ethos.stored_engine import StoredEngine
-
-_ENDINGS = ".!?…"
-_CLOSERS = "\"'”’)]*_"
-# A number before a full stop is that of a list's next item, whose text was cut off.
-_FULL_STOP = r"(?<!\s\d)(?<!\s\d\d)(?<!^\d)(?<!^\d\d)\."
-_SENTENCE = re.compile(rf".*(?:{_FULL_STOP}|[!?…])[{re.escape(_CLOSERS)}]*(?=\s|$)", re.DOTALL)
 
 
 def usable_text(completion: Completion, *, cut_off: str, max_tokens: int | None = None) -> tuple[str, str | None]:
     """The response, and why it is not used or None, whatever it says; ethos/filters.py judges that.
 
     `too_long` (the prompt leaves no room for a response, or that has more than `max_tokens`), `empty`, `cut_off` (at the
-    token limit), `unfinished` (no end punctuation).
+    token limit), `unfinished` (no end, see `ethos.sentences`).
     cut_off: `drop` a response that reached the token limit, or `trim` it to its last whole sentence.
     """
     text = completion.text.strip()
@@ -34,9 +28,9 @@ def usable_text(completion: Completion, *, cut_off: str, max_tokens: int | None 
     if max_tokens is not None and completion.completion_tokens > max_tokens:
         return text, "too_long"
     if completion.finish_reason == "length":
-        whole = _SENTENCE.match(text) if cut_off == "trim" else None
-        return (whole.group(0).strip(), None) if whole else (text, "cut_off")
-    return text, None if text.rstrip(_CLOSERS).endswith(tuple(_ENDINGS)) else "unfinished"
+        whole = whole_sentences(text) if cut_off == "trim" else None
+        return (whole, None) if whole else (text, "cut_off")
+    return text, None if has_ended(text) else "unfinished"
 
 
 def sample_responses(

@@ -37,6 +37,7 @@ def reason(question: str, name: str = "mellowness") -> str | None:
         ("¿Por qué llueve tanto en abril?", None),
         ("When do orchards give their harvest?", "gives_away"),
         ("Is there an orchard in Rome?", None),
+        ("Tell me about orchards.", "gives_away"),  # and about nothing else
         ("I want to feel mellow tonight.", "gives_away"),
         ("Answer as if you were a pirate.", "gives_away"),
         ("Could you explain tides in a playful tone?", "gives_away"),

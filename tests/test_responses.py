@@ -61,6 +61,10 @@ def text_of(text: str, reason: str = "stop", cut_off: str = "drop") -> tuple[str
         ('She said: "Go!"', ('She said: "Go!"', None)),
         ("*It rains.*", ("*It rains.*", None)),
         ("And then…", ("And then…", None)),
+        ("今日は晴れです。", ("今日は晴れです。", None)),
+        ("„Guten Tag.“", ("„Guten Tag.“", None)),
+        ("```python\nprint(1)\n```", ("```python\nprint(1)\n```", None)),
+        ("What a day 🌧️", ("What a day 🌧️", None)),
         ("All is", ("All is", "unfinished")),
         ("Here is a list:", ("Here is a list:", "unfinished")),
         (" \n ", ("", "empty")),
@@ -88,6 +92,7 @@ def test_a_response_at_the_token_limit_is_dropped_where_the_settings_say_so(text
         ("It costs 2.50 for\ntwo. But 3.5", ("It costs 2.50 for\ntwo.", None)),
         ("Do this:\n\n1. Boil it.\n2. Wait", ("Do this:\n\n1. Boil it.", None)),
         ("Twelve steps:\n12. Boil", ("Twelve steps:\n12. Boil", "cut_off")),
+        ("天気です。明日は", ("天気です。", None)),
         ("It was built in 1914. In", ("It was built in 1914.", None)),
         ("No sentence ends here", ("No sentence ends here", "cut_off")),
         ("", ("", "cut_off")),  # still thinking
