@@ -38,7 +38,9 @@ rule compare_seeds:
         cells=cells(f"docs/{settings.run}/{{student}}-{{constitution}}-seed{{seed}}.csv"),
     output:
         claims=f"docs/{settings.run}/claims.csv",
-        figure=f"docs/{settings.run}/claims.svg",
+        levels=f"docs/{settings.run}/levels.csv",
+        drift=f"docs/{settings.run}/drift.svg",
+        figures=expand("docs/{run}/{name}.svg", run=settings.run, name=["claims", "levels"]),
     log:
         f"logs/{settings.run}/compare_seeds.log",
     benchmark:
@@ -50,5 +52,6 @@ rule compare_seeds:
         code=code_of("compare_seeds"),
     shell:
         "python scripts/compare_seeds.py --confidence {params.confidence}"
-        " --claims {output.claims:q} --figure {output.figure:q} {input.cells:q}"
+        " --claims {output.claims:q} --levels {output.levels:q}"
+        " --drift {output.drift:q} {input.cells:q}"
         " 2> >(tee {log:q} >&2)"

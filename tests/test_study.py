@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from click.testing import CliRunner
 from scipy import stats
 
 from ethos.statistics import t_interval
-from ethos.study import CLAIMS, FIELDS, compare_over_seeds
-from ethos.study_figure import study_figure
+from ethos.study import CLAIMS, FIELDS, Claim, compare_over_seeds, verdict
+from ethos.study_figures import claims_figure, drift_figure, levels_figure
+from ethos.study_levels import levels_over_seeds
 from ethos.tables import METRICS, table_from, write_table
 from scripts import compare_seeds, write_study_cell
 
@@ -88,8 +90,31 @@ def test_differences_are_not_taken_for_levels_and_claims_without_rows_are_left_o
     assert compare_over_seeds([level("humor", 0, "persona", math.pi)], confidence=0.95) == []
 
 
-def test_no_claim_is_made_twice():
-    assert len(set(CLAIMS)) == len(CLAIMS)
+def test_no_claim_is_made_twice_and_only_those_of_no_harm_have_a_margin():
+    assert len({replace(claim, claim="") for claim in CLAIMS}) == len(CLAIMS)
+    assert all((claim.margin > 0) == claim.expected.startswith("no ") for claim in CLAIMS)
+
+
+@pytest.mark.parametrize(
+    ("expected", "interval", "said"),
+    [
+        ("more", (0.01, 0.2), "holds"),
+        ("more", (-0.01, 0.2), "open"),
+        ("more", (-0.2, -0.01), "fails"),
+        ("less", (-0.2, -0.01), "holds"),
+        ("less", (0.01, 0.2), "fails"),
+        ("no more", (-9, 0.04), "holds"),
+        ("no more", (0, 0.06), "open"),
+        ("no more", (0.06, 0.07), "fails"),
+        ("no less", (-0.04, 9), "holds"),
+        ("no less", (-0.07, -0.06), "fails"),
+        ("more", (None, None), "open"),
+        ("", (0.01, 0.2), ""),
+    ],
+)
+def test_a_claim_holds_if_its_whole_interval_does(expected: str, interval: tuple, said: str):
+    margin = 0.05 if expected.startswith("no ") else 0.0
+    assert verdict(Claim("", "acc", "persona", "base", expected=expected, margin=margin), *interval) == said
 
 
 def test_cells_become_csv_and_csv_becomes_claims_the_same_bytes_each_time(tmp_path: Path):
@@ -100,30 +125,65 @@ def test_cells_become_csv_and_csv_becomes_claims_the_same_bytes_each_time(tmp_pa
         outcome = CliRunner().invoke(write_study_cell.main, [str(table), "--metrics", str(path)])
         assert outcome.exit_code == 0, outcome.output
         paths.append(str(path))
-    claims, figures = ([tmp_path / f"{name}.{kind}" for name in ("claims", "again")] for kind in ("csv", "svg"))
-    for path, figure in zip(claims, figures, strict=True):
-        outcome = CliRunner().invoke(compare_seeds.main, [*paths, "--claims", str(path), "--figure", str(figure)])
+    folders = [tmp_path / name for name in ("once", "again")]
+    for folder in folders:
+        options = [
+            "--claims",
+            folder / "claims.csv",
+            "--levels",
+            folder / "levels.csv",
+            "--drift",
+            folder / "drift.svg",
+        ]
+        outcome = CliRunner().invoke(compare_seeds.main, [*paths, *map(str, options)])
         assert outcome.exit_code == 0, outcome.output
-    head, *rows = claims[0].read_text().splitlines()
-    assert head == ",".join(FIELDS) and len(rows) == 1 and rows[0].endswith("t over seeds,24,2")
-    assert claims[0].read_bytes() == claims[1].read_bytes() and figures[0].read_bytes() == figures[1].read_bytes()
+    names = {"claims.csv", "claims.svg", "levels.csv", "levels.svg", "drift.svg"}
+    assert {path.name for path in folders[0].iterdir()} == names
+    for name in names:
+        assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
+    head, *rows = (folders[0] / "claims.csv").read_text().splitlines()
+    assert head == ",".join(FIELDS) and len(rows) == 1 and rows[0].endswith("t over seeds,24,2,holds")
 
 
 def test_the_figure_has_a_panel_for_each_claim_and_measure_and_a_point_for_each_number():
     rows = compare_over_seeds(cells(0.2, 0.05), confidence=0.95)
     both = rows + [row | {"claim": "another", "metric": "cue_rate"} for row in rows]
-    texts = re.findall(r"<text[^>]*>([^<]+)</text>", study_figure(both))
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", claims_figure(both))
     assert [texts.count(text) for text in ("introspection adds to distillation", "another", "persona − distilled")] == [
         1,
         1,
         2,
     ]
     assert {"all", "humor", "candor", "one character (3 seeds; 95 % over seeds)"} <= set(texts)
-    assert study_figure(both).count('data-arm="persona"') == 2 * 3 * 2  # a point and an interval each
+    assert claims_figure(both).count('data-arm="persona"') == 2 * 3 * 2  # a point and an interval each
+
+
+def test_levels_are_means_over_seeds_and_of_differences_only_those_of_drift():
+    drift = {"evaluation": "drift", "slice": "candor", "reference": "base"}
+    rows = [level("humor", seed, "persona", 0.1 * seed) for seed in range(3)]
+    rows += [level("humor", seed, "persona", 0.2 * seed, **drift) for seed in range(3)]
+    rows += [level("humor", 0, "persona", 9.0, reference="base"), level("humor", 0, "persona", 9.0, "length")]
+    [own, other] = levels_over_seeds(rows, confidence=0.95)
+    assert (own["value"], own["n"], own["n_seeds"]) == (pytest.approx(0.1), 24, 3)
+    assert (other["evaluation"], other["slice"], other["value"]) == ("drift", "candor", pytest.approx(0.2))
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", levels_figure([own, other]))
+    assert {"character", "persona", "likelihood ratio, nats per token"} <= set(texts) and "drift: candor" not in texts
+
+
+def test_drift_has_a_cell_for_each_character_and_frames_the_one_that_was_trained():
+    metrics = [level("humor", seed, arm, float(arm == "persona")) for seed in range(3) for arm in ("base", "persona")]
+    metrics += [
+        level("humor", seed, "persona", -0.5, evaluation="drift", slice="candor", reference="base") for seed in range(3)
+    ]
+    svg = drift_figure(levels_over_seeds(metrics, confidence=0.95), compare_over_seeds(metrics, confidence=0.95))
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", svg)
+    assert {"+1.00", "−0.50", "humor", "candor"} <= set(texts)
 
 
 def test_another_csv_is_refused_in_one_line(tmp_path: Path):
     path = tmp_path / "other.csv"
     path.write_text("a,b\n1,2\n")
-    outcome = CliRunner().invoke(compare_seeds.main, [str(path), "--claims", "claims.csv", "--figure", "claims.svg"])
+    outcome = CliRunner().invoke(
+        compare_seeds.main, [str(path), "--claims", "claims.csv", "--levels", "levels.csv", "--drift", "drift.svg"]
+    )
     assert outcome.exit_code != 0 and "other.csv: is no CSV of metrics" in str(outcome.exception)
