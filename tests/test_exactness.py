@@ -30,7 +30,7 @@ def requests() -> list[Request]:
     return rows
 
 
-@pytest.fixture(scope="module", params=["bfloat16", "float32"])
+@pytest.fixture(scope="module", params=["bfloat16", pytest.param("float32", marks=pytest.mark.long)])
 def engine(request: pytest.FixtureRequest) -> TransformersEngine:
     return TransformersEngine(demo_model(), dtype=request.param)
 
