@@ -30,6 +30,8 @@ _ROOMS = (
     "report",
     "rules",
     "scripts",
+    "slurm/config.yaml",
+    "slurm/site.example.sh",
     "tasks",
 )
 

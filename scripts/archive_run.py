@@ -36,7 +36,8 @@ from ethos.errors import BadInput
 from ethos.execution import COMMAND_VARIABLE, execution, store_folder
 from ethos.files import read_json, whole_file
 from ethos.ledger import model_line
-from ethos.provenance import changes, commit, hardware, software, source_files
+from ethos.machines import MACHINES, rounding
+from ethos.provenance import changes, commit, software, source_files
 from ethos.redaction import Redaction
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
@@ -88,11 +89,12 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     }
     meant = portable(settings, identities)
     there = Settings.model_validate(meant)
-    how = {name: value for name, value in execution().model_dump(mode="json").items() if name in _ROUNDING}
+    kept = {f"{STORE}/{name}": path for name, path in excerpt(store_folder(), needed, scratch).items()}
+    computed_on = [read_json(path) for name, path in sorted(kept.items()) if name.startswith(f"{STORE}/{MACHINES}/")]
     files: dict[str, Content] = {
         SETTINGS: yaml.safe_dump(meant, sort_keys=False, allow_unicode=True, width=100).encode(),
         MODELS: _json({name: {**identity, "included": False} for name, identity in identities.items()}),
-        MACHINE: _json({"hardware": hardware(), "software": software(), "execution": how}),
+        MACHINE: _json({"computed_on": computed_on, "software": software(), "execution": rounding(execution())}),
         COMMIT: _json(commit(Path())),
         CHANGES: changes(Path()),
         COMMAND: f"{os.environ.get(COMMAND_VARIABLE, 'python scripts/archive_run.py')}\n".encode(),
@@ -104,8 +106,7 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     extra = zip(_message_files(settings), settings.questions.extra, strict=True)
     files |= {name: source.file for name, source in extra if source.file}
     files |= {path.as_posix(): path for folder in made for path in _made_in(folder)}
-    kept = excerpt(store_folder(), needed, scratch)
-    files |= {f"{STORE}/{name}": path for name, path in kept.items()}
+    files |= kept
     # Where these settings will look for it, so that answers can be had from the store without the model.
     files |= {
         f"{STORE}/{PREPARED}/{there.models[name].folder(name)}/identity.json": _json(identity)

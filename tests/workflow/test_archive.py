@@ -102,7 +102,9 @@ def test_an_archive_tells_commit_changes_models_and_machine(archived: Checkout) 
     model = json.loads(read(archived, MODELS))["tiny"]
     assert model["included"] is False and model["source"] == "path" and len(model["content"]) == 64
     machine = json.loads(read(archived, MACHINE))
-    assert machine["hardware"]["cores"] >= 1 and machine["software"]["torch"] and machine["execution"]["threads"] == 1
+    assert machine["software"]["torch"] and machine["execution"]["threads"] == 1
+    (computed_on,) = machine["computed_on"]
+    assert computed_on["hardware"]["cores"] >= 1 and computed_on["execution"]["device"] == "cpu"
 
 
 def test_no_secret_and_no_folder_of_the_machine_is_in_an_archive(archived: Checkout) -> None:
