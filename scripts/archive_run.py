@@ -7,11 +7,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 import yaml
+from pyarrow.parquet import read_table as read_parquet
 
 import ethos
 from ethos.archive import (
@@ -45,9 +47,8 @@ from ethos.store import MODELS as PREPARED
 from ethos.store_books import needed_entries
 from ethos.store_excerpt import excerpt
 
-_NO_TEXT = (".parquet", ".safetensors", ".png")
-# Of how the work was done: what may round the last bits of a training.
-_ROUNDING = {"batch_size", "training_batch_size", "threads", "device"}
+# Where curves are followed live (ethos.tracking), which `history.json` tells again.
+_CURVES = {"tensorboard", "wandb"}
 
 
 def portable(settings: Settings, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -116,7 +117,8 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
 
 
 def _made_in(folder: Path) -> list[Path]:
-    """The files of a run, whichever rule made them; archives and their logs are left out, and what a killed job left."""
+    """The files of a run, whichever rule made them; archives, their logs and curves are left out, and what a killed job left."""
+    left_out = _CURVES if folder.parts[0] == "logs" else set()
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -124,6 +126,7 @@ def _made_in(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and path.stem != "archive_run"
         and path.relative_to(folder).parts[0] != "archive"
+        and not left_out & {*path.relative_to(folder).parts}
     ]
 
 
@@ -138,18 +141,26 @@ def without_secrets(files: Mapping[str, Content], redaction: Redaction) -> dict[
 
 def _without_secrets(name: str, content: Content, redaction: Redaction) -> Content:
     path = PurePosixPath(name)
-    if path.suffix in _NO_TEXT:
-        return content
-    text = (content if isinstance(content, bytes) else content.read_bytes()).decode(errors="replace")
-    if path.parts[0] in ("logs", "benchmarks", COMMAND):
-        return redaction.clean_log(text).encode()
-    is_made = path.parts[0] in ("results", STORE)
-    if name == CHANGES or (path.parts[0] == "results" and not is_reproducible(name)):
-        return redaction.clean(text).encode()
+    room = path.parts[0]
+    if path.suffix == ".safetensors":
+        return content  # numbers alone
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    if room in ("logs", "benchmarks", COMMAND):
+        return redaction.clean_log(data.decode(errors="replace")).encode()
+    is_page = room == "results" and not is_reproducible(name) and b"\0" not in data  # git tells text from bytes so
+    if name == CHANGES or is_page:
+        return redaction.clean(data.decode(errors="replace")).encode()
+    text = _cells(data) if path.suffix == ".parquet" else data.decode(errors="replace")
     # A model may write what looks like a token.
-    if secret := redaction.secret_in(text, tokens=not is_made):
+    if secret := redaction.secret_in(text, tokens=room not in ("results", STORE)):
         raise BadInput(f"holds {secret}; take it out, and make it invalid where it gives access", path=name)
     return content
+
+
+def _cells(parquet: bytes) -> str:
+    """All that a table says, which in the file is compressed."""
+    table = read_parquet(BytesIO(parquet))
+    return f"{table.schema.metadata} {json.dumps(table.to_pylist(), ensure_ascii=False, default=str)}"
 
 
 def folders_here(settings: Settings) -> dict[Path, str]:

@@ -42,6 +42,9 @@ def archived(finished: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Ch
     copy.edit("config/test.yaml", "run: test", f"# HF_TOKEN={IN_CONFIG}\nrun: test")
     log = copy.folder / "logs/test/write_report.log"
     log.write_text(f"read {copy.folder}/results\nMY_TOKEN={IN_ENVIRONMENT}\nlogged in with {IN_LOG}\n{log.read_text()}")
+    curve = copy.folder / "logs/test/tiny/poeticism/seed0/tensorboard/aligned/events.out.tfevents"
+    curve.parent.mkdir(parents=True)
+    curve.write_bytes(b"\0\xff")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MY_TOKEN", IN_ENVIRONMENT)
         outcome = copy.snakemake("archive")
