@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -35,12 +34,13 @@ from ethos.archive import (
 )
 from ethos.crate import Run, crate_metadata
 from ethos.errors import BadInput
-from ethos.execution import COMMAND_VARIABLE, execution, store_folder
+from ethos.execution import execution, store_folder
 from ethos.files import read_json, whole_file
 from ethos.ledger import model_line
 from ethos.machines import MACHINES, rounding
 from ethos.provenance import changes, commit, software, source_files
 from ethos.redaction import Redaction
+from ethos.run_status import commands_path
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
 from ethos.store import MODELS as PREPARED
@@ -98,7 +98,7 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
         MACHINE: _json({"computed_on": computed_on, "software": software(), "execution": rounding(execution())}),
         COMMIT: _json(commit(Path())),
         CHANGES: changes(Path()),
-        COMMAND: f"{os.environ.get(COMMAND_VARIABLE, 'python scripts/archive_run.py')}\n".encode(),
+        COMMAND: _commands(settings.run).encode(),
     }
     made = [results, Path("logs") / settings.run, Path("benchmarks") / settings.run]
     read = dict.fromkeys([*settings.constitutions, *settings.drifted_to])
@@ -114,6 +114,12 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
         for name, identity in identities.items()
     }
     return files
+
+
+def _commands(run: str) -> str:
+    """The commands that made the run, a line each; the last one archives it."""
+    noted = commands_path(run)
+    return noted.read_text(encoding="utf-8") if noted.is_file() else "python scripts/archive_run.py\n"
 
 
 def _made_in(folder: Path) -> list[Path]:
