@@ -123,7 +123,7 @@ def _check_models(
 
 def _check_vllm(used: Mapping[str, Any], execution: Mapping[str, Any]) -> None:
     """Refuse models of vLLM without its Python, which a fresh folder has not."""
-    if not execution["vllm"].get("python") and (served := [name for name in used if used[name]["engine"] == "vllm"]):
+    if not execution.get("vllm", {}).get("python") and (served := [name for name in used if used[name]["engine"] == "vllm"]):
         raise BadInput(
             f"{served[0]!r} is computed by vLLM; name its Python in a file, `vllm: {{python: PATH}}`",
             field="--execution",
@@ -188,7 +188,7 @@ def is_of_class(machine: Mapping[str, Any], used: Mapping[str, Any], store: Path
 
     used: the run's models, as its settings describe them.
     """
-    archived, here = machine["computed_on"], [read_json(path) for path in (store / MACHINES).glob("[!.]*.json")]
+    archived, here = machine.get("computed_on", []), [read_json(path) for path in (store / MACHINES).glob("[!.]*.json")]
     return (
         all(model["engine"] == "transformers" and not model["source"].startswith("api:") for model in used.values())
         and all(facts["execution"]["device"] == "cpu" for facts in archived)
