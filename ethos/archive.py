@@ -114,14 +114,14 @@ def ordered(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (name != MANIFEST, name != CRATE, name))
 
 
-def write_zip(path: Path, files: Mapping[str, Content]) -> None:
+def write_zip(target: Path | IO[bytes], files: Mapping[str, Content]) -> None:
     """Pack files by their names in the archive; equal files give equal bytes."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in ordered(files):
             entry = zipfile.ZipInfo(name, _LONG_AGO)
             entry.create_system, entry.external_attr = _UNIX, _MODE << 16
-            with opened(files[name]) as source, archive.open(entry, "w", force_zip64=True) as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+            with opened(files[name]) as source, archive.open(entry, "w", force_zip64=True) as packed:
+                shutil.copyfileobj(source, packed, 1 << 20)
 
 
 @contextmanager

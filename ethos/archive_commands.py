@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,6 +40,24 @@ def _models(context: click.Context, parameter: click.Parameter, given: tuple[str
     return models
 
 
+def _execution(context: click.Context, parameter: click.Parameter, path: Path | None) -> dict[str, Any]:
+    from ethos.execution_settings import Execution
+    from ethos.yaml_file import YamlFile
+
+    if path is None:
+        return {}
+    file = YamlFile(path)
+    file.parse(Execution)
+    if "store" in file.value:
+        raise file.error("the run has a store of its own, in its folder; leave it out", ["store"])
+    return file.value
+
+
+def _profile(context: click.Context, parameter: click.Parameter, profile: str) -> str:
+    """A folder here; else one of the archive, or one that Snakemake knows by name."""
+    return str(Path(profile).absolute()) if profile and Path(profile).is_dir() else profile
+
+
 @click.command("reproduce")
 @_archive
 @click.option(
@@ -48,16 +67,37 @@ def _models(context: click.Context, parameter: click.Parameter, given: tuple[str
     "--model", "models", metavar="NAME=FOLDER", multiple=True, callback=_models, help="A model's folder; repeat it."
 )
 @click.option("--from-scratch", is_flag=True, help="Without the archived answers and trainings: every model is run.")
-def reproduce_command(archive: Path, folder: Path | None, models: dict[str, Path], from_scratch: bool) -> None:
+@click.option(
+    "--execution",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    callback=_execution,
+    help="YAML with settings of `execution`, in place of the archived ones.",
+)
+@click.option(
+    "--profile",
+    default="",
+    callback=_profile,
+    help="Snakemake profile that runs the jobs, as `slurm`.  [default: here]",
+)
+def reproduce_command(
+    archive: Path,
+    folder: Path | None,
+    models: dict[str, Path],
+    from_scratch: bool,
+    execution: dict[str, Any],
+    profile: str,
+) -> None:
     """Make the run of ARCHIVE again in a fresh folder, from its own sources, and compare. It runs the archive's code.
 
     A replay answers from the archived store, needs no model, and must give the archived digest. From scratch, bytes are
-    equal on the same kind of machine; elsewhere metrics must agree within their intervals. Exit code 1 otherwise.
+    equal where the embedded engine computes all on the same kind of CPU; elsewhere metrics must agree within their
+    intervals. Exit code 1 otherwise.
     """
     from ethos.reproduce import reproduce
 
     folder = folder or Path(f"{archive.stem}-reproduced")
-    outcome = reproduce(archive, folder, models, from_scratch=from_scratch)
+    outcome = reproduce(archive, folder, models, from_scratch=from_scratch, given=execution, profile=profile)
     if outcome.differs is None:
         click.echo(f"{folder}: content digest {outcome.manifest.digest}, as archived")
         return
@@ -69,6 +109,8 @@ def reproduce_command(archive: Path, folder: Path | None, models: dict[str, Path
     if not from_scratch:
         raise BadInput("a replay must give the archived bytes", path=folder)
     if outcome.same_class:
-        raise BadInput("this machine and its packages are of the archived kind; bytes should be equal", path=folder)
+        raise BadInput(
+            "this machine, its packages and its settings are of the archived kind; bytes should be equal", path=folder
+        )
     if agreement is None or not agreement.holds:
         raise BadInput("more metrics part from the archived ones than chance explains", path=folder)

@@ -40,6 +40,7 @@ _NO_MEANING = frozenset(
         "distributed",
         "ledger",
         "work",
+        "machines",
         "budget",
     )
 )

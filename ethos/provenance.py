@@ -30,6 +30,8 @@ _ROOMS = (
     "report",
     "rules",
     "scripts",
+    "slurm/config.yaml",
+    "slurm/site.example.sh",
     "tasks",
 )
 
@@ -50,15 +52,15 @@ def source_files(root: Path) -> list[str]:
 
 
 def commit(root: Path) -> dict[str, Any]:
-    """The commit, and whether the files of runs differ from it; null where there is no repository."""
+    """The commit, and whether the files of runs differ from it, new ones among them; null where there is no repository."""
     head = _git(root, "rev-parse", "HEAD")
-    return {"commit": head and head.decode().strip(), "dirty": None if head is None else bool(changes(root))}
+    status = _git(root, "status", "--porcelain", "--untracked-files=all", "--", *_ROOMS, "constitutions")
+    return {"commit": head and head.decode().strip(), "dirty": None if head is None else bool(status)}
 
 
 def changes(root: Path) -> bytes:
-    """How the files of runs differ from the commit; nothing where they don't, or where there is no repository."""
-    rooms = [name for name in (*_ROOMS, "constitutions") if (root / name).exists()]
-    return _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *rooms) or b""
+    """How the files of runs differ from the commit, new ones left out; nothing where there is no repository."""
+    return _git(root, "diff", "--no-ext-diff", "--no-color", "HEAD", "--", *_ROOMS, "constitutions") or b""
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ethos.errors import BadInput
-from ethos.execution import RUN_VARIABLE, VARIABLE
+from ethos.execution import COMMAND_VARIABLE, RUN_VARIABLE, VARIABLE
 from ethos.files import read_json, write_json
+from ethos.redaction import Redaction
 from ethos.times import benchmark_seconds
 
 
@@ -58,6 +59,20 @@ def write_plan(run: str, jobs: Iterable[Any]) -> None:
     planned = [_planned(job) for job in jobs if job.benchmark]
     made = [job for job in planned if job.needed or "shard" not in job.wildcards or Path(job.benchmark).is_file()]
     write_json(plan_path(run), [asdict(job) for job in made])
+
+
+def commands_path(run: str) -> Path:
+    return Path("logs") / run / "commands.txt"
+
+
+def note_command(run: str) -> None:
+    """Note the command that a person started a run with, after those before it, as it starts."""
+    path, command = commands_path(run), Redaction({}).clean(os.environ[COMMAND_VARIABLE]) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+", encoding="utf-8") as file:
+        file.seek(0)
+        if not file.read().endswith(command):
+            file.write(command)
 
 
 def _planned(job: Any) -> PlannedJob:

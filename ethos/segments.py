@@ -1,6 +1,6 @@
 """Segments: append-only files of answers with one writer each, whose every line tells whether it is as it was written.
 
-A line is JSON, `{"crc":"…","key":"…","stage":"…","answer":{…}}`; the checksum (CRC-32, hex) is over all that follows
+A line is JSON, `{"crc":"…","key":"…","stage":"…","machine":"…","answer":{…}}`; the checksum (CRC-32, hex) is over all that follows
 it, the line's end included, so a line that a killed writer tore has none that fits.
 """
 
@@ -28,16 +28,17 @@ Place = tuple[str, int, int]  # segment, offset and length of a line
 
 
 class Entry(NamedTuple):
-    """key: SHA-256 of the request, hex. stage: who asked first."""
+    """key: SHA-256 of the request, hex. stage: who asked first. machine: see ethos.machines; empty for an endpoint's answer."""
 
     key: str
     stage: str
+    machine: str
     answer: dict[str, Any]
 
 
-def line_of(key: str, stage: str, answer: dict[str, Any]) -> bytes:
-    """The line of an answer. key: 64 hex digits."""
-    rest = b'",' + orjson.dumps({"key": key, "stage": stage, "answer": answer})[1:] + b"\n"
+def line_of(key: str, stage: str, answer: dict[str, Any], machine: str = "") -> bytes:
+    """The line of an answer. key: 64 hex digits. stage, machine: as in Entry."""
+    rest = b'",' + orjson.dumps({"key": key, "stage": stage, "machine": machine, "answer": answer})[1:] + b"\n"
     return _HEAD + b"%08x" % zlib.crc32(rest) + rest
 
 
@@ -54,7 +55,7 @@ def key_of(line: bytes) -> bytes:
 def entry_of(line: bytes) -> Entry:
     """What a sound line holds."""
     content = orjson.loads(line)
-    return Entry(content["key"], content["stage"], content["answer"])
+    return Entry(content["key"], content["stage"], content.get("machine", ""), content["answer"])
 
 
 def segments_in(folder: Path) -> list[Path]:
@@ -80,9 +81,9 @@ class SegmentWriter:
     on_written: called for each answer that is on disk, with its key and its place.
     """
 
-    def __init__(self, folder: Path, *, stage: str, on_written: Callable[[bytes, Place], object]):
+    def __init__(self, folder: Path, *, stage: str, machine: str = "", on_written: Callable[[bytes, Place], object]):
         self.path = folder / f"{uuid.uuid4().hex}.jsonl"
-        self.stage, self.on_written = stage, on_written
+        self.stage, self.machine, self.on_written = stage, machine, on_written
         self._waiting: list[bytes] = []
         self._file: int | None = None
         self._size = 0
@@ -92,7 +93,7 @@ class SegmentWriter:
         return self
 
     def add(self, key: str, answer: dict[str, Any]) -> None:
-        self._waiting.append(line_of(key, self.stage, answer))
+        self._waiting.append(line_of(key, self.stage, answer, self.machine))
         if len(self._waiting) >= _MOST_WAITING or time.monotonic() - self._written >= _LONGEST_WAIT:
             self.flush()
 

@@ -23,6 +23,7 @@ from ethos.errors import BadInput
 from ethos.execution import device
 from ethos.files import canonical_json, files_in, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
 from ethos.ledger import note_used, training_line
+from ethos.machines import note_machine
 from ethos.segments import Place, SegmentWriter, entry_of, is_sound, key_of, lines_of, segments_in
 from ethos.work import Work, record_work
 
@@ -56,13 +57,13 @@ class CompletionStore:
                         entry = entry_of(line)
                         yield entry.key, entry.answer
 
-    def writer(self, *, stage: str) -> SegmentWriter:
-        """A writer of new answers. stage: who asks for them."""
+    def writer(self, *, stage: str, machine: str = "") -> SegmentWriter:
+        """A writer of new answers. stage: who asks for them. machine: what computes them; empty for an endpoint."""
         index = self._index()
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "model.json").exists():
             write_json(self.folder / "model.json", self.facts)
-        return SegmentWriter(self.folder, stage=stage, on_written=index.__setitem__)
+        return SegmentWriter(self.folder, stage=stage, machine=machine, on_written=index.__setitem__)
 
     def _index(self) -> dict[bytes, Place]:
         """Where the answers stand; read once, without reading the answers."""
@@ -97,7 +98,7 @@ def training_key(ingredients: dict[str, Any]) -> str:
 class TrainingStore:
     """Finished trainings by what went into them."""
 
-    ABOUT = "about.json"  # ingredients, hashes of the files and seconds; stays in the store
+    ABOUT = "about.json"  # ingredients, hashes of the files, seconds, machine; stays in the store
 
     def __init__(self, folder: Path):
         self.store, self.folder = folder, folder / TRAININGS
@@ -135,7 +136,8 @@ class TrainingStore:
         seconds = round(time.monotonic() - started, 3)
         files = {name: sha256_of_file(folder / name) for name in files_in(folder)}
         about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files, "seconds": seconds}
-        write_json(folder / self.ABOUT, about | {"device": device()})
+        machine = note_machine(self.store, device())
+        write_json(folder / self.ABOUT, about | {"device": device(), "machine": machine})
         record_work(self.store, Work(*work, 1, seconds, device()))
 
 

@@ -8,26 +8,29 @@ from pathlib import Path
 
 from ethos.errors import BadInput
 from ethos.files import read_json
-from ethos.segments import is_sound, key_of, lines_of, segments_in
+from ethos.machines import MACHINES
+from ethos.segments import entry_of, is_sound, key_of, lines_of, segments_in
 from ethos.store import COMPLETIONS, PROMPTS, TASKS, TRAININGS, TrainingStore, training_damage
 
 _GONE = "which the results stand on, is no longer in the store as it was; remove the run's results and run again"
 
 
 def excerpt(store: Path, entries: Iterable[str], folder: Path) -> dict[str, Path]:
-    """The files of a store that holds these entries and no others, by their paths in it.
+    """The files of a store that holds these entries, what computed them, and no others, by their paths in it.
 
     entries: lines of ledgers; those of prepared models are left out. folder: for the files that are made here. Equal
     entries give equal files. Raises BadInput for an entry that is gone.
     """
     answers: dict[str, set[bytes]] = defaultdict(set)
     files: dict[str, Path] = {}
+    machines: set[str] = set()
     for entry in sorted(entries):
         kind, *names = entry.split()
         if kind == "completion":
             answers[names[0]].add(names[1].encode())
         elif kind == "training":
             files |= _training(store, names[0])
+            machines.add(read_json(files[f"{TRAININGS}/{names[0]}/{TrainingStore.ABOUT}"]).get("machine", ""))
         elif kind == "prompts":
             files |= _prepared(store, PROMPTS, names[0], "prompts.parquet")
         elif kind == "tasks":
@@ -37,8 +40,11 @@ def excerpt(store: Path, entries: Iterable[str], folder: Path) -> dict[str, Path
         if (store / place / "model.json").is_file():
             files[f"{place}/model.json"] = store / place / "model.json"
         segment = files[f"{place}/archived.jsonl"] = folder / f"{model}.jsonl"
-        segment.write_bytes(b"".join(_answers(store / place, keys)))
-    return files
+        lines = _answers(store / place, keys)
+        segment.write_bytes(b"".join(lines))
+        machines |= {entry_of(line).machine for line in lines}
+    noted = {f"{MACHINES}/{name}.json" for name in machines if name}
+    return files | {name: store / name for name in sorted(noted) if (store / name).is_file()}
 
 
 def _prepared(store: Path, room: str, name: str, last: str) -> dict[str, Path]:

@@ -15,6 +15,7 @@ from ethos.budget import Meter
 from ethos.errors import BadInput
 from ethos.execution import device, store_folder
 from ethos.ledger import completion_line, note_used
+from ethos.machines import note_machine
 from ethos.progress import Progress
 from ethos.store import model_key, open_completions
 from ethos.work import Work, record_work
@@ -84,12 +85,13 @@ class StoredModel(ABC, Generic[Model]):
 
     def _ask(self, kind: str, missing: Mapping[str, Asked], tokens: Callable) -> dict[str, Any]:
         meter = Meter(kind, self.stage, self.name, self._where())
+        machine = "" if self._where() == "api" else note_machine(store_folder(), self._where())
         load_seconds = self._ensure_loaded()
         keys, answers, read, written = list(missing), {}, 0, 0
         progress = Progress(f"{self.stage} ({self.name})", len(keys))
         started = time.monotonic()
         try:
-            with self.store.writer(stage=self.stage) as writer:
+            with self.store.writer(stage=self.stage, machine=machine) as writer:
 
                 def keep(index: int, answer: Any) -> None:
                     nonlocal read, written

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import io
+import os
 import re
 import stat
-import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from ethos.archive import CRATE, MANIFEST, Manifest, Member, hash_of, open_zip, write_zip
 from ethos.crate import files_of_crate
 from ethos.errors import BadInput
-from ethos.files import sha256_of_file
 
 _WEIGHTS, _CONFIG = "adapter_model.safetensors", "adapter_config.json"
 
@@ -155,10 +155,40 @@ def _rank_of(name: str, rank: int, patterns: Mapping[str, int]) -> int:
     return next((own for pattern, own in patterns.items() if re.search(rf"(^|\.){pattern}$", module)), rank)
 
 
+class _Comparison(io.RawIOBase):
+    """Takes what is written to it for the content of a file that is open for reading, and keeps nothing of it."""
+
+    def __init__(self, file: IO[bytes]):
+        self._file, self._place, self._end = file, 0, 0
+        self._other: set[int] = set()  # where something else was written, until it is written again
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._place = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._end}[whence]
+        return self._place
+
+    def write(self, data: bytes) -> int:
+        self._file.seek(self._place)
+        is_same = self._file.read(len(data)) == data
+        (self._other.discard if is_same else self._other.add)(self._place)
+        self._place += len(data)
+        self._end = max(self._end, self._place)
+        return len(data)
+
+    @property
+    def is_same(self) -> bool:
+        return not self._other and self._end == self._file.seek(0, os.SEEK_END)
+
+
 def _container(archive: zipfile.ZipFile, path: Path) -> Iterator[str]:
     """The zip's own bytes: the same files, packed again, give the same archive."""
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent) as folder:
-        again = Path(folder) / path.name
+    with open(path, "rb") as file:
+        again = _Comparison(file)
         write_zip(again, {name: Member(archive, name) for name in archive.namelist()})
-        if sha256_of_file(again) != sha256_of_file(path):
+        if not again.is_same:
             yield f"{path}: the files are whole, but the zip around them is not as it was written (order, dates, owners)"

@@ -1,7 +1,7 @@
 """What a run says of itself: what it is made of as it starts, where it stands as it ends, and what failed."""
 
 from ethos.plan_command import note_run, refuse_over_budget
-from ethos.run_status import failure, run_status, summary, write_plan
+from ethos.run_status import failure, note_command, run_status, summary, write_plan
 
 note_run(workflow, settings=settings, constitutions=constitutions, drifted_to=drifted_to)
 
@@ -12,6 +12,7 @@ onstart:
     except BadInput as error:
         refuse(error)
     write_plan(settings.run, workflow.dag.jobs)
+    note_command(settings.run)
 
 
 onsuccess:

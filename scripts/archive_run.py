@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import click
 import yaml
+from pyarrow.parquet import read_table as read_parquet
 
 import ethos
 from ethos.archive import (
@@ -33,20 +34,21 @@ from ethos.archive import (
 )
 from ethos.crate import Run, crate_metadata
 from ethos.errors import BadInput
-from ethos.execution import COMMAND_VARIABLE, execution, store_folder
+from ethos.execution import execution, store_folder
 from ethos.files import read_json, whole_file
 from ethos.ledger import model_line
-from ethos.provenance import changes, commit, hardware, software, source_files
+from ethos.machines import MACHINES, rounding
+from ethos.provenance import changes, commit, software, source_files
 from ethos.redaction import Redaction
+from ethos.run_status import commands_path
 from ethos.script import WRITABLE, run, settings_option
 from ethos.settings import Settings
 from ethos.store import MODELS as PREPARED
 from ethos.store_books import needed_entries
 from ethos.store_excerpt import excerpt
 
-_NO_TEXT = (".parquet", ".safetensors", ".png")
-# Of how the work was done: what may round the last bits of a training.
-_ROUNDING = {"batch_size", "training_batch_size", "threads", "device"}
+# Where curves are followed live (ethos.tracking), which `history.json` tells again.
+_CURVES = {"tensorboard", "wandb"}
 
 
 def portable(settings: Settings, models: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -88,14 +90,15 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     }
     meant = portable(settings, identities)
     there = Settings.model_validate(meant)
-    how = {name: value for name, value in execution().model_dump(mode="json").items() if name in _ROUNDING}
+    kept = {f"{STORE}/{name}": path for name, path in excerpt(store_folder(), needed, scratch).items()}
+    computed_on = [read_json(path) for name, path in sorted(kept.items()) if name.startswith(f"{STORE}/{MACHINES}/")]
     files: dict[str, Content] = {
         SETTINGS: yaml.safe_dump(meant, sort_keys=False, allow_unicode=True, width=100).encode(),
         MODELS: _json({name: {**identity, "included": False} for name, identity in identities.items()}),
-        MACHINE: _json({"hardware": hardware(), "software": software(), "execution": how}),
+        MACHINE: _json({"computed_on": computed_on, "software": software(), "execution": rounding(execution())}),
         COMMIT: _json(commit(Path())),
         CHANGES: changes(Path()),
-        COMMAND: f"{os.environ.get(COMMAND_VARIABLE, 'python scripts/archive_run.py')}\n".encode(),
+        COMMAND: _commands(settings.run).encode(),
     }
     made = [results, Path("logs") / settings.run, Path("benchmarks") / settings.run]
     read = dict.fromkeys([*settings.constitutions, *settings.drifted_to])
@@ -104,8 +107,7 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     extra = zip(_message_files(settings), settings.questions.extra, strict=True)
     files |= {name: source.file for name, source in extra if source.file}
     files |= {path.as_posix(): path for folder in made for path in _made_in(folder)}
-    kept = excerpt(store_folder(), needed, scratch)
-    files |= {f"{STORE}/{name}": path for name, path in kept.items()}
+    files |= kept
     # Where these settings will look for it, so that answers can be had from the store without the model.
     files |= {
         f"{STORE}/{PREPARED}/{there.models[name].folder(name)}/identity.json": _json(identity)
@@ -114,8 +116,15 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
     return files
 
 
+def _commands(run: str) -> str:
+    """The commands that made the run, a line each; the last one archives it."""
+    noted = commands_path(run)
+    return noted.read_text(encoding="utf-8") if noted.is_file() else "python scripts/archive_run.py\n"
+
+
 def _made_in(folder: Path) -> list[Path]:
-    """The files of a run, whichever rule made them; archives and their logs are left out, and what a killed job left."""
+    """The files of a run, whichever rule made them; archives, their logs and curves are left out, and what a killed job left."""
+    left_out = _CURVES if folder.parts[0] == "logs" else set()
     return [
         path
         for path in sorted(folder.rglob("*"))
@@ -123,6 +132,7 @@ def _made_in(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and path.stem != "archive_run"
         and path.relative_to(folder).parts[0] != "archive"
+        and not left_out & {*path.relative_to(folder).parts}
     ]
 
 
@@ -137,18 +147,26 @@ def without_secrets(files: Mapping[str, Content], redaction: Redaction) -> dict[
 
 def _without_secrets(name: str, content: Content, redaction: Redaction) -> Content:
     path = PurePosixPath(name)
-    if path.suffix in _NO_TEXT:
-        return content
-    text = (content if isinstance(content, bytes) else content.read_bytes()).decode(errors="replace")
-    if path.parts[0] in ("logs", "benchmarks", COMMAND):
-        return redaction.clean_log(text).encode()
-    is_made = path.parts[0] in ("results", STORE)
-    if name == CHANGES or (path.parts[0] == "results" and not is_reproducible(name)):
-        return redaction.clean(text).encode()
+    room = path.parts[0]
+    if path.suffix == ".safetensors":
+        return content  # numbers alone
+    data = content if isinstance(content, bytes) else content.read_bytes()
+    if room in ("logs", "benchmarks", COMMAND):
+        return redaction.clean_log(data.decode(errors="replace")).encode()
+    is_page = room == "results" and not is_reproducible(name) and b"\0" not in data  # git tells text from bytes so
+    if name == CHANGES or is_page:
+        return redaction.clean(data.decode(errors="replace")).encode()
+    text = _cells(data) if path.suffix == ".parquet" else data.decode(errors="replace")
     # A model may write what looks like a token.
-    if secret := redaction.secret_in(text, tokens=not is_made):
+    if secret := redaction.secret_in(text, tokens=room not in ("results", STORE)):
         raise BadInput(f"holds {secret}; take it out, and make it invalid where it gives access", path=name)
     return content
+
+
+def _cells(parquet: bytes) -> str:
+    """All that a table says, which in the file is compressed."""
+    table = read_parquet(BytesIO(parquet))
+    return f"{table.schema.metadata} {json.dumps(table.to_pylist(), ensure_ascii=False, default=str)}"
 
 
 def folders_here(settings: Settings) -> dict[Path, str]:

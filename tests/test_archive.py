@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import stat
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ethos.archive import CRATE, MANIFEST, Manifest, is_reproducible, open_zip, ordered
 from ethos.errors import BadInput
 from ethos.files import sha256_of_file
-from scripts.archive_run import portable
+from ethos.redaction import Redaction
+from scripts.archive_run import portable, without_secrets
 from tests.fake_results import fake_settings
 from tests.small_archive import FILES, described, small_archive
+
+SECRET = "correct-horse-battery"
 
 
 def digest_with(**changed: bytes) -> str:
@@ -86,6 +92,28 @@ def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_text("not a zip")
     with pytest.raises(BadInput, match=r"a.zip: is not a readable zip"):
         open_zip(tmp_path / "a.zip")
+
+
+def with_cell(text: str) -> bytes:
+    """A table that holds a text, compressed, as pyarrow writes it."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.table({"messages": [[{"role": "user", "content": f"Hello {text}"}]] * 50}), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", ["messages/0.parquet", "results/r/tiny/candor/responses.parquet", "tasks/a.bin"])
+def test_a_secret_in_a_table_or_among_bytes_stops_the_archive(name: str) -> None:
+    redaction = Redaction({}, {"MY_TOKEN": SECRET})
+    content = with_cell if name.endswith(".parquet") else lambda text: b"\0\xff" + text.encode() + b"\xff"
+    assert without_secrets({name: content("you")}, redaction) == {name: content("you")}
+    with pytest.raises(BadInput, match=rf"{name}: holds the value of MY_TOKEN"):
+        without_secrets({name: content(SECRET)}, redaction)
+
+
+def test_bytes_among_the_results_stay_as_they_are_and_pages_are_cleaned() -> None:
+    files = {"results/r/report/own.pdf": b"%PDF\0\xff", "results/r/report/index.html": f"a {SECRET}".encode()}
+    cleaned = without_secrets(files, Redaction({}, {"MY_TOKEN": SECRET}))
+    assert cleaned == {**files, "results/r/report/index.html": b"a [removed]"}
 
 
 def test_settings_travel_without_a_folder_of_this_machine(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ethos.errors import BadInput
-from ethos.run_status import RunStatus, last_lines, run_status, status_table, summary
+from ethos.run_status import RunStatus, commands_path, last_lines, note_command, run_status, status_table, summary
 
 
 @pytest.fixture
@@ -89,3 +89,13 @@ def test_the_last_lines_leave_out_empty_ones_and_a_missing_log_has_none(folder: 
     Path("a.log").write_text("one\n\ntwo\nthree\n\n")
     assert last_lines(Path("a.log"), 2) == "two\nthree"
     assert last_lines(Path("b.log"), 2) == ""
+
+
+def test_the_commands_that_started_a_run_are_kept_in_their_order_without_secrets(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "correct-horse-battery")
+    for command in ("snakemake", "snakemake", "snakemake --config x=correct-horse-battery", "snakemake archive"):
+        monkeypatch.setenv("ETHOS_COMMAND", command)
+        note_command("demo")
+    assert commands_path("demo").read_text() == "snakemake\nsnakemake --config x=[removed]\nsnakemake archive\n"

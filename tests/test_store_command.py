@@ -210,7 +210,7 @@ def test_what_no_result_needs_goes_and_the_rest_stays_as_it_was(stored: Stored):
         stored.mixed,
         stored.mixed.with_name("model.json"),
     }
-    work = set((stored.folder / "work").iterdir())
+    work = {path for room in ("work", "machines") for path in (stored.folder / room).iterdir()}
     assert "Dropped." in stored.drop("--yes").output
     assert stored.files() == expected | work
     assert stored.mixed.read_bytes() == line

@@ -9,6 +9,7 @@ import pytest
 from ethos.errors import BadInput
 from ethos.files import sha256_of_text
 from ethos.ledger import completion_line, training_line
+from ethos.machines import note_machine
 from ethos.store import CompletionStore, TrainingStore, open_completions
 from ethos.store_excerpt import excerpt
 
@@ -55,6 +56,24 @@ def test_an_excerpt_is_a_store_that_answers_what_was_named_and_nothing_else(tmp_
     assert sorted(answer["text"] for _, answer in found) == ["a", "c"]
     assert not TrainingStore(other).train_once({"kind": "dpo", "base": "b"}, lambda folder: None, tmp_path / "again")
     assert (tmp_path / "again/adapter.safetensors").read_text() == "a"
+
+
+def test_what_computed_the_entries_comes_along_and_what_computed_others_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "store"
+    machines = []
+    for threads, name in enumerate("ab", start=1):
+        monkeypatch.setenv("ETHOS_EXECUTION", f'{{"threads": {threads}}}')
+        machines.append(note_machine(store, "cpu"))
+        with open_completions(store, FACTS).writer(stage="test", machine=machines[-1]) as writer:
+            writer.add(sha256_of_text(name), {"text": name})
+    assert set(excerpt(store, {entry(store, "a")}, tmp_path)) >= {f"machines/{machines[0]}.json"}
+    assert f"machines/{machines[1]}.json" not in excerpt(store, {entry(store, "a")}, tmp_path)
+    monkeypatch.setenv("ETHOS_EXECUTION", '{"threads": 3}')
+    training = training_line(train(store))
+    (trained_on,) = {path.name for path in (store / "machines").iterdir()} - {f"{name}.json" for name in machines}
+    assert f"machines/{trained_on}" in excerpt(store, {training}, tmp_path)
 
 
 @pytest.mark.parametrize(("room", "file"), [("prompts", "prompts.parquet"), ("tasks", "tasks.json")])

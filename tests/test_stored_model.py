@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from ethos.engine import ScoreRequest, chat
+from ethos.execution_settings import Execution
+from ethos.files import read_json
 from ethos.ledger import read_ledger
+from ethos.machines import rounding
+from ethos.provenance import hardware
+from ethos.segments import entry_of, lines_of
 from ethos.steering import STEERING_FILES
 from ethos.stored_engine import ENGINE_FILES, VLLM_FILES, StoredEngine
 from ethos.stored_rewards import REWARD_FILES
@@ -135,6 +140,16 @@ def test_only_what_was_really_done_is_on_record(workplace: Workplace):
         ("preference model of tiny", "cpu"),
     }
     assert all(work.seconds > 0 for work in read_work(workplace.store))
+
+
+@pytest.mark.slow
+def test_answers_and_trainings_name_what_computed_them(workplace: Workplace):
+    (noted,) = (workplace.store / "machines").iterdir()
+    assert read_json(noted)["hardware"] == hardware()
+    assert read_json(noted)["execution"] == rounding(Execution(threads=1, device="cpu"))
+    answers = [entry_of(line) for path in workplace.store.rglob("*.jsonl") for _, line in lines_of(path)]
+    (training,) = (workplace.store / "trainings").iterdir()
+    assert {entry.machine for entry in answers} == {read_json(training / "about.json")["machine"]} == {noted.stem}
 
 
 @pytest.mark.slow

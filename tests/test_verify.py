@@ -123,6 +123,12 @@ def test_a_file_that_would_unpack_to_any_size_is_not_read(archive: Path) -> None
     assert check_archive(archive) == [f"{MANIFEST}: is compressed, and archives hold files as they are"]
 
 
+def test_checking_writes_nothing_beside_the_archive(archive: Path) -> None:
+    before = archive.parent.stat().st_mtime_ns
+    assert check_archive(archive) == []
+    assert archive.parent.stat().st_mtime_ns == before
+
+
 def test_bytes_before_and_after_the_zip_are_found(archive: Path) -> None:
     content = archive.read_bytes()
     for other in (b"#!/bin/sh\n" + content, content + b"more"):
