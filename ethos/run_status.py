@@ -129,17 +129,17 @@ def status_table(status: RunStatus) -> str:
     return "\n".join([*lines, summary(status)])
 
 
-def slurm_output(job: PlannedJob, since: float) -> tuple[Path, str] | None:
+def slurm_output(rule: str, wildcards: Iterable[str], since: float) -> tuple[Path, str] | None:
     """What Slurm wrote when a job last ran, and its own last word in it, as why it ended the job; None where Slurm did not run it.
 
-    since: when the run was started, seconds.
+    wildcards: their values, in the rule's order. since: when the run was started, seconds.
     """
-    folder = _SLURM_LOGS / f"rule_{job.rule}" / "_".join(job.wildcards.values()).replace("/", "_")
+    folder = _SLURM_LOGS / f"rule_{rule}" / "_".join(wildcards).replace("/", "_")
     written = [path for path in folder.glob("*.log") if path.stat().st_mtime >= since]
     if not written:
         return None
     newest = max(written, key=lambda path: path.stat().st_mtime)
-    said = [line for line in last_lines(newest, 1_000).splitlines() if line.startswith("slurmstepd: ")]
+    said = [line for line in last_lines(newest, 1_000).splitlines() if line.startswith("slurmstepd")]
     return newest, said[-1] if said else ""
 
 
@@ -149,7 +149,8 @@ def failure(job: Any, *, lines: int = 10) -> str:
     said = last_lines(Path(planned.log), lines)
     settings = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in (RUN_VARIABLE, VARIABLE))
     command = job.shellcmd.partition(" 2> >(")[0]  # by hand, the log goes to the terminal
-    path, reason = slurm_output(planned, plan_path(os.environ[RUN_VARIABLE]).stat().st_mtime) or ("", "")
+    since = plan_path(os.environ[RUN_VARIABLE]).stat().st_mtime
+    path, reason = slurm_output(planned.rule, planned.wildcards.values(), since) or ("", "")
     return "\n".join(
         [
             f"Failed: {planned.name}",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ethos.errors import BadInput
-from ethos.run_status import PlannedJob, RunStatus, last_lines, run_status, slurm_output, status_table, summary
+from ethos.run_status import RunStatus, last_lines, run_status, slurm_output, status_table, summary
 
 
 @pytest.fixture
@@ -99,11 +99,11 @@ def test_the_last_lines_leave_out_empty_ones_and_a_missing_log_has_none(folder: 
 
 
 def test_the_newest_output_of_slurm_is_named_with_why_it_ended_the_job(folder: Path) -> None:
-    job = PlannedJob(**planned("train_aligned"))
+    job = "train_aligned", ["demo", "humor"]
     place = ".snakemake/slurm_logs/rule_train_aligned/demo_humor"
     write(f"{place}/7.log", "of an earlier run", age=100)
-    assert slurm_output(job, 1_000_000) is None
-    word = "slurmstepd: error: *** STEP 9.0 ON node CANCELLED DUE TO TIME LIMIT ***"
+    assert slurm_output(*job, since=1_000_000) is None
+    word = "slurmstepd-node: error: *** STEP 9.0 ON node CANCELLED DUE TO TIME LIMIT ***"
     write(f"{place}/8.log", "done", age=-10)
     write(f"{place}/9.log", f"loading\n{word}\nsrun: error: task 0: Terminated\n", age=-20)
-    assert slurm_output(job, 1_000_000) == (Path(place, "9.log"), word)
+    assert slurm_output(*job, since=1_000_000) == (Path(place, "9.log"), word)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ethos.run_status import run_status
+from ethos.run_status import run_status, slurm_output
 from ethos.times import benchmark_seconds
 from tests.conftest import Checkout
 from tests.slurm.conftest import ON_SLURM, ask_for, on_slurm, script, slurm, slurm_job, wait_for
@@ -31,7 +31,7 @@ def without_accounting() -> Iterator[None]:
 
 @pytest.mark.slow
 def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_they_asked_for_none(
-    checkout: Checkout, finished: Checkout, tiny_model: Path, tmp_path: Path
+    checkout: Checkout, finished: Checkout, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask_for(checkout, gpus=0, memory_mb=2_000, minutes=1)
     small = Checkout.new(tmp_path / "small", tiny_model)
@@ -51,6 +51,9 @@ def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_
         log = (other.folder / "logs/test/questions/poeticism/generate_questions.log").read_text()
         assert re.search(r"^Slurm job \d+ on .*, GPUs: none$", log, re.M)
         assert (other.folder / QUESTIONS).read_bytes() == (finished.folder / QUESTIONS).read_bytes()
+    for other, reason in ((checkout, "DUE TO TIME LIMIT"), (small, "memory limit")):
+        monkeypatch.chdir(other.folder)
+        assert reason in slurm_output("generate_questions", ["test", "poeticism"], since=0)[1]
 
 
 @pytest.mark.slow
