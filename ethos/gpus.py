@@ -1,4 +1,4 @@
-"""GPUs of a job's own: on a machine with several, a job takes those that no other job of this user has, and waits for them."""
+"""GPUs of a job's own: a job takes those that no other job of this user on the machine has, and waits for them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,35 @@ _held: dict[str, int] = {}  # the locks of this process: the system frees them w
 def claim_gpus(names: Sequence[str], count: int = 1, folder: Path | None = None) -> list[str]:
     """Take some of the GPUs of these names, as in CUDA_VISIBLE_DEVICES, for as long as this process lives.
 
-    Those that it has count. folder: where the locks are; the same for all jobs on a machine.
+    Those that it has count; where they are too few they are given back first, so nothing of this process may be on them yet. folder:
+    where the locks are; the same for all jobs that see these GPUs.
     """
-    folder = folder or Path(tempfile.gettempdir()) / f"ethos-gpus-{os.getuid()}"
+    folder = folder or _folder()
     folder.mkdir(mode=0o700, exist_ok=True)
     waited = False
-    while True:
-        new: dict[str, int] = {}
+    while len(_held) < count:
+        _give_back()  # or two jobs would wait for each other's
         for name in names:
-            if len(_held) + len(new) < count and name not in _held and (lock := _lock(folder / name)):
-                new[name] = lock
-        if len(_held) + len(new) >= count:
-            _held.update(new)
-            return list(_held)[:count]
-        for lock in new.values():  # or two jobs would wait for each other's
-            os.close(lock)
-        if not waited:
-            log.info(f"waiting for {count} of {len(names)} GPUs")
-            waited = True
-        time.sleep(1)
+            if len(_held) < count and (lock := _lock(folder / name.replace("/", "-"))):
+                _held[name] = lock
+        if len(_held) < count:
+            _give_back()
+            if not waited:
+                log.warning(f"waiting for {count} of {len(names)} GPUs, which other jobs have")
+                waited = True
+            time.sleep(1)
+    return list(_held)[:count]
+
+
+def _folder() -> Path:
+    """A job of Slurm has GPUs of its own, which may have the names of another's; those within it share them."""
+    job = os.environ.get("SLURM_JOB_ID")
+    return Path(tempfile.gettempdir()) / f"ethos-gpus-{os.getuid()}{f'-{job}' if job else ''}"
+
+
+def _give_back() -> None:
+    while _held:
+        os.close(_held.popitem()[1])
 
 
 def _lock(path: Path) -> int | None:

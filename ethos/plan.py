@@ -138,7 +138,7 @@ class Planner:
             share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
             name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
             machine = self._machines[name]
-            taken = taken or (gpus(step.rule, self.settings) if machine.device != "api" else 0)
+            taken = max(taken, gpus(step.rule, self.settings, [name]) if machine.device != "api" else 0)
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
             else:

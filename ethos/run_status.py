@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -15,10 +16,14 @@ from ethos.files import read_json, write_json
 from ethos.redaction import Redaction
 from ethos.times import benchmark_seconds
 
+_SLURM = re.compile(r"^Slurm job .*, GPUs: (.*)$", re.MULTILINE)  # as `start_logging` has it
+_SLURM_LOGS = Path(".snakemake/slurm_logs")  # of Snakemake's executor, which keeps those of failed jobs
+
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """needed: whether it had to run when Snakemake was last started; else its result was there. gpus: those that it asks for."""
+    """needed: whether it had to run when Snakemake was last started; else its result was there. gpus: those that it asks for to
+    compute."""
 
     rule: str
     wildcards: dict[str, str]
@@ -38,7 +43,7 @@ class PlannedJob:
 class RunStatus:
     """started: with the last line of the log, for those without a result yet; a job that failed is among them.
 
-    gpu_hours: of the finished jobs, whenever they ran.
+    gpu_hours: of the finished jobs, whenever they ran; attempts that failed or were requeued left no time behind.
     """
 
     jobs: list[PlannedJob]
@@ -77,7 +82,9 @@ def note_command(run: str) -> None:
 
 def _planned(job: Any) -> PlannedJob:
     wildcards = {name: str(value) for name, value in job.wildcards_dict.items()}
-    gpus = int(job.resources.get("gpu", 0))
+    # Of the second attempt, since the first may be left to the store.
+    asked = job.rule.expand_resources(job.wildcards_dict, job.input, attempt=2, skip_evaluation={"tmpdir"})
+    gpus = int(asked.get("gpu", 0))
     return PlannedJob(job.rule.name, wildcards, str(job.log[0]), str(job.benchmark), gpus, job.dag.needrun(job))
 
 
@@ -94,8 +101,15 @@ def run_status(run: str) -> RunStatus:
         for job in jobs
         if job.needed and job not in done and _changed(job.log, since)
     ]
-    seconds = sum(benchmark_seconds(path) * job.gpus for job in jobs if (path := Path(job.benchmark)).is_file())
+    seconds = sum(benchmark_seconds(path) * _gpus(job) for job in jobs if (path := Path(job.benchmark)).is_file())
     return RunStatus(jobs, done, started, seconds / 3600)
+
+
+def _gpus(job: PlannedJob) -> int:
+    """The GPUs that a job had when it last ran: as planned, but none where Slurm gave it none, since all was in the store."""
+    path = Path(job.log)
+    found = _SLURM.search(path.read_text(encoding="utf-8", errors="replace")) if job.gpus and path.is_file() else None
+    return 0 if found and found[1] == "none" else job.gpus
 
 
 def _changed(path: str, since: float) -> bool:
@@ -130,17 +144,35 @@ def status_table(status: RunStatus) -> str:
     return "\n".join([*lines, summary(status)])
 
 
+def slurm_output(rule: str, wildcards: Iterable[str], since: float) -> tuple[Path, str] | None:
+    """What Slurm wrote when a job last ran, and its own last word in it, as why it ended the job; None where Slurm did not run it.
+
+    wildcards: their values, in the rule's order. since: when the run was started, seconds.
+    """
+    folder = _SLURM_LOGS / f"rule_{rule}" / "_".join(wildcards).replace("/", "_")
+    written = [path for path in folder.glob("*.log") if path.stat().st_mtime >= since]
+    if not written:
+        return None
+    newest = max(written, key=lambda path: path.stat().st_mtime)
+    said = [line for line in last_lines(newest, 1_000).splitlines() if line.startswith("slurmstepd")]
+    return newest, said[-1] if said else ""
+
+
 def failure(job: Any, *, lines: int = 10) -> str:
     """What a person needs who looks after one of Snakemake's jobs that failed: its name, the end of its log, its command."""
     planned = _planned(job)
     said = last_lines(Path(planned.log), lines)
     settings = " ".join(f"{name}={shlex.quote(os.environ[name])}" for name in (RUN_VARIABLE, VARIABLE))
     command = job.shellcmd.partition(" 2> >(")[0]  # by hand, the log goes to the terminal
+    since = plan_path(os.environ[RUN_VARIABLE]).stat().st_mtime
+    path, reason = slurm_output(planned.rule, planned.wildcards.values(), since) or ("", "")
     return "\n".join(
         [
             f"Failed: {planned.name}",
             f"  {planned.log}" + (" ends with:" if said else " does not exist: the job was ended before it began"),
             *(f"    {line}" for line in said.splitlines()),
+            *([f"  Slurm's output: {path}"] if path else []),
+            *([f"    {reason}"] if reason else []),
             "  By hand:",
             f"    PYTHONPATH=. {settings} {command}",
         ]

@@ -6,17 +6,23 @@ A rule that runs a model has `**resources_of("its_name")`; one that does not ask
 from ethos.asks import most_tokens
 from ethos.counts import count
 from ethos.resources import (
-    finds_all_stored,
+    attempt_that_computes,
     gpus,
     memory_mb,
     minutes,
     processes,
+    site_resources,
     weight_folders,
     weights_mb,
 )
 from ethos.workload import workload
 
 jobs = settings.execution.jobs
+
+try:
+    named_by_site = site_resources(0) | site_resources(1)
+except BadInput as error:
+    refuse(error)
 
 
 @cache
@@ -26,7 +32,7 @@ def expected_counts(constitution):
 
 
 def resources_of(rule, *roles, is_shard=False):
-    """The GPUs, memory and time of a rule that runs models.
+    """The GPUs, memory and time of a rule that runs models, and where a cluster is to run it.
 
     roles: who they are, `teacher`, `judge`, `persona_classifier_model`, or `student`, that of the wildcards, which is meant
     where none is given. is_shard: whether they are those of one of the stage's shards.
@@ -37,24 +43,30 @@ def resources_of(rule, *roles, is_shard=False):
     here = [role for role in roles if not behind_endpoint(role)]
     after_shards = is_sharded(rule, *roles) and not is_shard
 
-    def model_size(wildcards):
-        names = {
+    def models(wildcards):
+        return {
             wildcards.student if role == "student" else getattr(settings, role) for role in here
         }
-        return sum(weights_mb(weight_folders(settings, name)) for name in names)
+
+    def model_size(wildcards):
+        return sum(weights_mb(weight_folders(settings, name)) for name in models(wildcards))
+
+    def number(attempt):
+        return attempt_that_computes(settings.execution, attempt, after_shards=after_shards)
 
     def gpu(wildcards, attempt):
-        return (
-            0
-            if not here or finds_all_stored(settings.execution, attempt, after_shards=after_shards)
-            else gpus(rule, settings)
-        )
+        return gpus(rule, settings, models(wildcards)) if here and number(attempt) else 0
 
     def memory(wildcards, attempt):
-        return memory_mb(jobs, model_size(wildcards), attempt, processes=processes(rule, settings))
+        return memory_mb(
+            jobs,
+            model_size(wildcards),
+            max(1, number(attempt)),
+            processes=processes(rule, settings),
+        )
 
     def runtime(wildcards, attempt):
-        if finds_all_stored(settings.execution, attempt, after_shards=after_shards):
+        if not number(attempt):
             return jobs.minutes
         work = workload(rule, settings, expected_counts(wildcards.constitution))
         written = most_tokens(work) // (settings.execution.shards if is_shard else 1)
@@ -63,10 +75,17 @@ def resources_of(rule, *roles, is_shard=False):
             model_size(wildcards),
             written,
             gpus=settings.execution.gpus,
-            attempt=attempt,
+            attempt=number(attempt),
         )
 
-    return {"gpu": gpu, "mem_mb": memory, "runtime": runtime}
+    def of_site(name):
+        def value(wildcards, attempt):
+            return site_resources(gpu(wildcards, attempt)).get(name)
+
+        return value
+
+    site = {name: of_site(name) for name in named_by_site}
+    return {"gpu": gpu, "mem_mb": memory, "runtime": runtime, **site}
 
 
 def threads_of(rule):

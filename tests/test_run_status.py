@@ -9,7 +9,16 @@ from pathlib import Path
 import pytest
 
 from ethos.errors import BadInput
-from ethos.run_status import RunStatus, commands_path, last_lines, note_command, run_status, status_table, summary
+from ethos.run_status import (
+    RunStatus,
+    commands_path,
+    last_lines,
+    note_command,
+    run_status,
+    slurm_output,
+    status_table,
+    summary,
+)
 
 
 @pytest.fixture
@@ -64,6 +73,13 @@ def test_gpu_hours_are_those_of_all_finished_jobs_times_their_gpus(folder: Path)
     assert summary(status) == "3 of 4 jobs done, 1 to do, 2.00 GPU-hours so far"
 
 
+def test_gpu_hours_leave_out_a_job_that_slurm_gave_no_gpu(folder: Path) -> None:
+    for rule, gpus in {"computed": "0,3", "found": "none"}.items():
+        write_benchmark(rule, 1800, age=-100)
+        write(f"logs/demo/{rule}.log", f"Slurm job 7 on node, GPUs: {gpus}\nloading\n", age=-100)
+    assert state(planned("computed", gpus=2), planned("found", gpus=2)).gpu_hours == pytest.approx(1)
+
+
 def test_what_is_under_way_is_shown_with_what_it_said_last(folder: Path) -> None:
     write("logs/demo/rank_responses.log", "loading\nrank_responses (tiny): 12/64, 3 min left\n\n", age=-5)
     write("logs/demo/train_aligned.log", "of an earlier run\n", age=100)
@@ -99,3 +115,14 @@ def test_the_commands_that_started_a_run_are_kept_in_their_order_without_secrets
         monkeypatch.setenv("ETHOS_COMMAND", command)
         note_command("demo")
     assert commands_path("demo").read_text() == "snakemake\nsnakemake --config x=[removed]\nsnakemake archive\n"
+
+
+def test_the_newest_output_of_slurm_is_named_with_why_it_ended_the_job(folder: Path) -> None:
+    job = "train_aligned", ["demo", "humor"]
+    place = ".snakemake/slurm_logs/rule_train_aligned/demo_humor"
+    write(f"{place}/7.log", "of an earlier run", age=100)
+    assert slurm_output(*job, since=1_000_000) is None
+    word = "slurmstepd-node: error: *** STEP 9.0 ON node CANCELLED DUE TO TIME LIMIT ***"
+    write(f"{place}/8.log", "done", age=-10)
+    write(f"{place}/9.log", f"loading\n{word}\nsrun: error: task 0: Terminated\n", age=-20)
+    assert slurm_output(*job, since=1_000_000) == (Path(place, "9.log"), word)

@@ -25,7 +25,7 @@ CONFIGURATION = Path("/etc/slurm")
 STATE = Path("/var/lib/ethos-slurm")
 MARK = "# Ethos's test cluster; `make slurm-down` ends it and removes this file."
 _PROGRAMS = ("munged", "mariadb-install-db", "mariadbd", "slurmdbd", "slurmctld", "slurmd", "sbatch", "sacctmgr")
-_FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
+FILES = ("slurm.conf", "gres.conf", "slurmdbd.conf")
 
 # A requeued job waits until its old credential has expired, two minutes unless told otherwise.
 _SLURM = """{mark}
@@ -58,8 +58,9 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 {accounting}
 GresTypes=gpu
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:{gpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} Gres=gpu:fake:{gpus} Features=pretended State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=1440 State=UP
+PartitionName=cpu Nodes={host} MaxTime=1440 State=UP
 """
 _ACCOUNTING = """AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=127.0.0.1
@@ -94,7 +95,7 @@ def obstacle() -> str:
         return "starting a Slurm needs root"
     if missing := [name for name in _PROGRAMS if shutil.which(name) is None]:
         return f"Slurm is not installed ({', '.join(missing)} missing); on Debian: apt-get install {' '.join(PACKAGES)}"
-    foreign = [path for name in _FILES if (path := CONFIGURATION / name).is_file() and MARK not in path.read_text()]
+    foreign = [path for name in FILES if (path := CONFIGURATION / name).is_file() and MARK not in path.read_text()]
     return f"{foreign[0]} belongs to another Slurm, which is left alone" if foreign else ""
 
 
@@ -115,13 +116,13 @@ def up(*, accounting: bool = True) -> None:
 
 def down(*, keep_logs: bool = False) -> None:
     """End the daemons that `up` started, with their jobs, and remove its configuration and state."""
-    started = _started()
-    if any(name == "slurmctld" for name, _, _ in started):
+    daemons = started()
+    if any(name == "slurmctld" for name, _, _ in daemons):
         subprocess.run(["scancel", "--user=root", "--full"], capture_output=True, timeout=30)
         _wait(lambda: not _output("squeue", "--noheader", "--states=RUNNING,COMPLETING"), "the jobs ended", quiet=True)
-    for _, pid, birth in reversed(started):
-        _stop(pid, birth)
-    for name in _FILES:
+    for _, pid, began in reversed(daemons):
+        _stop(pid, began)
+    for name in FILES:
         path = CONFIGURATION / name
         if path.is_file() and MARK in path.read_text():
             path.unlink()
@@ -204,17 +205,18 @@ def _launch(name: str, *arguments: str) -> None:
             [shutil.which(name), *arguments], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     with open(STATE / "started", "a") as file:
-        file.write(json.dumps([name, process.pid, _birth(process.pid)]) + "\n")
+        file.write(json.dumps([name, process.pid, birth(process.pid)]) + "\n")
 
 
-def _started() -> list[tuple[str, int, str]]:
+def started() -> list[tuple[str, int, str]]:
+    """The daemons that `up` started: name, process and when that began."""
     try:
         return [tuple(json.loads(line)) for line in (STATE / "started").read_text().splitlines()]
     except FileNotFoundError:
         return []
 
 
-def _birth(pid: int) -> str:
+def birth(pid: int) -> str:
     """When a process began, in ticks since the machine did; empty for one that has ended."""
     try:
         state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -223,12 +225,12 @@ def _birth(pid: int) -> str:
     return "" if state == "Z" else rest[18]
 
 
-def _stop(pid: int, birth: str) -> None:
+def _stop(pid: int, began: str) -> None:
     for sent in (signal.SIGTERM, signal.SIGKILL):
-        if _birth(pid) != birth:
+        if birth(pid) != began:
             return
         os.kill(pid, sent)
-        _wait(lambda: _birth(pid) != birth, "it ends", quiet=True)
+        _wait(lambda: birth(pid) != began, "it ends", quiet=True)
 
 
 def _free_ports(*names: str) -> dict[str, int]:
@@ -279,6 +281,8 @@ def up_command(without_accounting: bool) -> None:
 @commands.command("down")
 def down_command() -> None:
     """End what `up` started."""
+    if os.geteuid() != 0:
+        raise click.ClickException("ending a Slurm needs root")
     down()
 
 

@@ -24,14 +24,24 @@ def slurm(*, accounting: bool) -> Iterator[None]:
     if reason := cluster.obstacle():
         pytest.skip(reason)
     cluster.up(accounting=accounting)
+    daemons = cluster.started()
     yield
     cluster.down()
+    assert [name for name, pid, birth in daemons if cluster.birth(pid) == birth] == []
+    assert not cluster.STATE.exists() and not any((cluster.CONFIGURATION / name).exists() for name in cluster.FILES)
 
 
 @pytest.fixture(autouse=True)
 def site(monkeypatch: pytest.MonkeyPatch) -> None:
     """What `slurm/site.sh` would export."""
-    for name, value in {"ACCOUNT": "tests", "PARTITION": "main", "GPU_TYPE": "fake"}.items():
+    said = {
+        "ACCOUNT": "tests",
+        "PARTITION": "main",
+        "CPU_PARTITION": "cpu",
+        "GPU_TYPE": "fake",
+        "CONSTRAINT": "pretended",
+    }
+    for name, value in said.items():
         monkeypatch.setenv(f"ETHOS_SLURM_{name}", value)
 
 
@@ -82,9 +92,9 @@ def script(run: subprocess.Popen[bytes], checkout: Checkout, rule: str) -> int:
     return wait_for(run, process)
 
 
-def wait_for(run: subprocess.Popen[bytes], find: Callable[[], Found]) -> Found:
-    """Look until something is found. Fails when Snakemake ends first."""
+def wait_for(run: subprocess.Popen[bytes], find: Callable[[], Found], *, every: float = 0.2) -> Found:
+    """Look until something is found. Fails when Snakemake ends first. every: seconds."""
     while not (found := find()):
         assert run.poll() is None, "Snakemake ended before"
-        time.sleep(0.2)
+        time.sleep(every)
     return found

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.slurm import cluster
 
@@ -51,3 +52,10 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no-such-program missing" in cluster.obstacle()
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     assert cluster.obstacle() == "starting a Slurm needs root"
+
+
+def test_who_is_not_root_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    for command, what in (("up", "starting"), ("down", "ending")):
+        outcome = CliRunner().invoke(cluster.commands, [command])
+        assert (outcome.exit_code, outcome.output) == (1, f"Error: {what} a Slurm needs root\n")
