@@ -105,6 +105,10 @@ class StoredEngine(StoredModel[Engine]):
         """Scores in the order of the requests."""
         return self._answer("score", requests, Score, lambda answer: (0, answer.tokens))
 
+    @property
+    def _is_served(self) -> bool:
+        return self.engine == "vllm"
+
     def _where(self) -> str:
         return "api" if self.engine == "api" else self._device()
 

@@ -60,6 +60,11 @@ class StoredModel(ABC, Generic[Model]):
     def _load(self) -> Model:
         """The model itself; asked for once, when something is missing."""
 
+    @property
+    def _is_served(self) -> bool:
+        """Whether a server computes the model; one that was ended is started again, and wants the memory for itself."""
+        return False
+
     def _where(self) -> str:
         """What computed the answers, for the books."""
         return device()
@@ -116,12 +121,12 @@ class StoredModel(ABC, Generic[Model]):
 
     def _ensure_loaded(self) -> float:
         """Load the model if it is not; the seconds that took."""
+        if self._model is None:
+            self._model = _loaded.get((self.key, self.name))
+        if self._model is None or self._is_served:
+            _closed.clear()
         if self._model is not None:
             return 0.0
-        self._model = _loaded.get((self.key, self.name))
-        if self._model is not None:
-            return 0.0
-        _closed.clear()
         started = time.monotonic()
         self._model = _loaded[self.key, self.name] = self._load()
         return round(time.monotonic() - started, 3)

@@ -9,13 +9,15 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
-from ethos.engine import ScoreRequest, chat
+from ethos.engine import Score, ScoreRequest, chat
 from ethos.execution_settings import Execution
-from ethos.files import read_json
+from ethos.files import read_json, write_json
 from ethos.ledger import read_ledger
 from ethos.machines import rounding
 from ethos.provenance import hardware
@@ -188,6 +190,41 @@ def test_a_model_is_loaded_once_for_all_who_ask_it_and_freed_for_another(
     assert model() is None
     said = [record.message for record in caplog.records if "loading" in record.message]
     assert said == ["a: loading tiny", "d: loading other"]
+
+
+class StandIn:
+    """Stands in for a model: knows no answer but one, and notes at each question which other models are in memory."""
+
+    def __init__(self, name: str, in_memory: WeakValueDictionary[str, StandIn], seen: list[tuple[str, set[str]]]):
+        self.name, self.in_memory, self.seen = name, in_memory, seen
+        in_memory[name] = self
+
+    def score(self, requests: list[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
+        self.seen.append((self.name, {*self.in_memory} - {self.name}))
+        for index in range(len(requests)):
+            on_answer(index, Score(-1.0, 1))
+
+
+def test_a_closed_model_is_freed_before_a_server_is_asked_that_may_have_to_start_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As where base, by vLLM, and steered students, embedded, take turns on one GPU; base stays open."""
+    monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"store": str(tmp_path / "store"), "device": "cpu"}))
+    in_memory, seen = WeakValueDictionary(), []
+    monkeypatch.setattr(StoredEngine, "_load", lambda self: StandIn(self.name, in_memory, seen))
+
+    def engine(name: str, kind: str) -> StoredEngine:
+        facts = {"name": name, "content": name, "dtype": "float32", "trust_remote_code": False, "engine": kind}
+        write_json(path := tmp_path / name / "identity.json", facts)
+        return StoredEngine(path, stage="test")
+
+    base = engine("base", "vllm")
+    base.score([ScoreRequest(chat(user="Why?"), "first")])
+    steered = engine("steered", "transformers")
+    steered.score([ScoreRequest(chat(user="Why?"), "as well")])
+    steered.close()
+    base.score([ScoreRequest(chat(user="Why?"), "again")])
+    assert seen == [("base", set()), ("steered", {"base"}), ("base", set())]
 
 
 @pytest.mark.parametrize(
