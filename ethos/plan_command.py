@@ -18,7 +18,7 @@ from ethos.plan_table import plan_table
 from ethos.run_steps import steps_of
 from ethos.settings import Settings
 from ethos.throughput import measured
-from ethos.work import read_work
+from ethos.work import read_work, unfinished_work
 
 # Snakemake makes the workflow, and hands it to nobody; the Snakefile notes it here.
 _noted: dict[str, Any] = {}
@@ -32,7 +32,8 @@ def note_run(workflow: Any, **made_of: Any) -> None:
 def plan_noted_run() -> tuple[Settings, Plan]:
     """The plan of the noted run, whose jobs Snakemake has found."""
     settings: Settings = _noted["made_of"]["settings"]
-    planner = Planner(**_noted["made_of"], throughput=measured(Path(settings.execution.store)))
+    store = Path(settings.execution.store)
+    planner = Planner(**_noted["made_of"], throughput=measured(store), unfinished=unfinished_work(store))
     return settings, planner.plan(steps_of(_noted["workflow"].dag))
 
 
