@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from ethos.engine import Completion, Request, Score, ScoreRequest
 from ethos.errors import BadInput
 from ethos.execution_settings import ApiLimits
+from ethos.model_settings import check_key
 from ethos.thinking import split_thinking
 
 log = logging.getLogger("ethos.engine")
@@ -68,8 +69,7 @@ class ApiEngine:
         thinking_tags: tuple[str, str],
         request: Mapping[str, str | None] | None = None,
     ):
-        if key and not os.environ.get(key):
-            raise BadInput(f"needs a key; set the environment variable {key}", field=f"models.{name}.key")
+        check_key(name, key)
         self.name, self.model, self.url, self.key = name, model, url, key
         self.limits, self.thinking_tags, self.called = limits, thinking_tags, request or {}
         # It tries again, ever later, after 408, 409, 429, 5xx, a time-out and a lost connection; nothing else.

@@ -37,7 +37,7 @@ def requests(count: int, **others) -> list[Request]:
     return [Request(chat(user=f"number {number}"), SAMPLING, seed=number, **others) for number in range(count)]
 
 
-def engine(endpoint: Endpoint, **limits) -> ApiEngine:
+def engine(endpoint: Endpoint, request: dict[str, str | None] | None = None, **limits) -> ApiEngine:
     return ApiEngine(
         "teacher",
         model="big",
@@ -45,6 +45,7 @@ def engine(endpoint: Endpoint, **limits) -> ApiEngine:
         key="TEST_API_KEY",
         limits=ApiLimits(**{"retries": 3} | limits),
         thinking_tags=("<think>", "</think>"),
+        request=request,
     )
 
 
@@ -76,6 +77,29 @@ def test_a_request_is_sent_as_it_is_meant(endpoint: Endpoint) -> None:
         }
     ]
     assert endpoint.keys == {KEY}
+
+
+def test_an_endpoint_with_another_dialect_is_asked_in_it(endpoint: Endpoint) -> None:
+    request = {"max_tokens": "max_completion_tokens", "seed": None, "top_p": None}
+    ask(engine(endpoint, request=request), requests(1))
+    said = [{"role": "user", "content": "number 0"}]
+    assert endpoint.asked == [{"model": "big", "messages": said, "temperature": 0.7, "max_completion_tokens": 20}]
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "is_same"),
+    [({"max_tokens": "max_completion_tokens", "seed": None}, True), ({"temperature": None}, False)],
+)
+def test_a_dialect_makes_another_model_only_where_it_means_something(
+    tmp_path: Path, request_fields: dict[str, str | None], is_same: bool
+) -> None:
+    keys = []
+    for name, request in (("plain", {}), ("dialect", request_fields)):
+        source = ModelSource(source="api:big@https://api.example.org/v1", request=request)
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "identity.json", prepare_model("teacher", source, tmp_path / name))
+        keys.append(StoredEngine(tmp_path / name / "identity.json", stage="test").key)
+    assert (keys[0] == keys[1]) == is_same
 
 
 def test_thinking_is_kept_apart_and_what_the_answer_was_to_begin_with_is_not_said_twice(endpoint: Endpoint) -> None:

@@ -19,11 +19,16 @@ TARGET = "results/test/teacher/poeticism.parquet"
 def test_a_teacher_behind_an_endpoint_answers_once_for_all_and_its_key_is_in_no_file(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEST_API_KEY", KEY)
+    monkeypatch.delenv("TEST_API_KEY", raising=False)
     with serving(Endpoint(answer=lambda body: "The moon dances with the stars.")) as endpoint:
         source = f"  far:\n    source: api:big@{endpoint.url}\n    key: TEST_API_KEY\n\nstudents:"
         checkout.edit("config/test.yaml", "\nstudents:", source)
         checkout.edit("config/test.yaml", "teacher: tiny", "teacher: far")
+        outcome = checkout.snakemake(TARGET)
+        assert outcome.returncode == 1 and not (checkout.folder / "store").exists()
+        said = "error: models.far.key: needs a key; set the environment variable TEST_API_KEY"
+        assert [line for line in outcome.stderr.splitlines() if line.startswith("error: ")] == [said]
+        monkeypatch.setenv("TEST_API_KEY", KEY)
         endpoint.failures = [Failure(429, "Slow down.")]
         outcome = checkout.snakemake(TARGET)
         assert outcome.returncode == 0, outcome.stderr[-4000:]
@@ -34,6 +39,7 @@ def test_a_teacher_behind_an_endpoint_answers_once_for_all_and_its_key_is_in_no_
         assert len({json.dumps(body) for body in endpoint.asked}) == asked - 1 >= len(rows)
         assert endpoint.keys == {KEY}
         (checkout.folder / TARGET).unlink()
+        monkeypatch.delenv("TEST_API_KEY")  # what is all in the store needs none
         assert checkout.snakemake(TARGET).returncode == 0
         assert len(endpoint.asked) == asked
     written = [path for path in checkout.folder.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -66,6 +72,6 @@ def test_a_judge_behind_an_endpoint_takes_no_gpu_but_what_answers_it_does(checko
         "execution={device: cuda}",
     )
     assert outcome.returncode == 0, outcome.stderr
-    asked = dict(re.findall(r"^rule (\w+):$.*?^    resources: .*?\bgpu=(\d)", outcome.stdout, re.MULTILINE | re.DOTALL))
+    asked = dict(re.findall(r"^rule (\w+):\n(?:.+\n)*?    resources: .*?\bgpu=(\d)", outcome.stdout, re.MULTILINE))
     assert (asked["rank_responses"], asked["evaluate_coherence"]) == ("0", "0")
     assert (asked["evaluate_preferences"], asked["evaluate_stance"], asked["evaluate_judges"]) == ("1", "1", "1")
