@@ -99,7 +99,12 @@ class ApiEngine:
                 try:
                     while waiting and not stopped and len(under_way) < self.limits.concurrency:
                         index, request = waiting[0]
-                        may_buy(*_longest([request, *(sent for _, sent in under_way.values())]))
+                        try:
+                            may_buy(*_longest([request, *(sent for _, sent in under_way.values())]))
+                        except BadInput:
+                            if not under_way:
+                                raise
+                            break  # those under way may cost less than they could
                         waiting.popleft()
                         under_way[pool.submit(self._complete, request)] = (index, request)
                     for future in wait(under_way, return_when=FIRST_COMPLETED).done:

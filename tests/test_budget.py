@@ -13,10 +13,11 @@ from weakref import WeakValueDictionary
 
 import pytest
 
+from ethos.api_engine import ApiEngine
 from ethos.budget import Meter, Use, refuse_beyond, used
 from ethos.engine import Request, Sampling, chat
 from ethos.errors import BadInput
-from ethos.execution_settings import Budget, Execution
+from ethos.execution_settings import ApiLimits, Budget, Execution
 from ethos.files import write_json
 from ethos.models import content_identity
 from ethos.settings import ModelSource
@@ -164,6 +165,26 @@ def test_a_job_that_is_told_to_end_leaves_its_record(job, tmp_path: Path):
         assert process.wait(30) == 128 + signal.SIGTERM
     [work] = read_work(tmp_path / "store")
     assert (work.calls, work.prompt_tokens, work.run) == (1, 10, "demo")
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_as_much_is_bought_as_the_limit_allows_however_many_are_asked_at_once(job, tmp_path: Path, concurrency: int):
+    """Each answer costs 10 + 4 tokens, and could cost 2 + 20."""
+    job(max_tokens=70)
+    with serving(Endpoint()) as endpoint:
+        limits = ApiLimits(concurrency=concurrency)
+        engine = ApiEngine("far", model="big", url=endpoint.url, key="", limits=limits, thinking_tags=("<", ">"))
+        meter = Meter(tmp_path / "store", "generate", "a", "far", "api")
+        with (
+            meter.running(),
+            pytest.raises(BadInput, match=r"far.max_tokens: bought 56 tokens.* could pass max_tokens \(70\)"),
+        ):
+            engine.generate(
+                requests(20),
+                lambda index, answer: meter.add(answer.prompt_tokens, answer.completion_tokens),
+                meter.may_buy,
+            )
+        assert len(endpoint.asked) == 4
 
 
 def test_an_endpoint_is_sent_nothing_that_could_pass_the_runs_budget(job, tmp_path: Path):
