@@ -6,61 +6,56 @@ tomorrow; what makes a run repeatable is the store.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from typing import Any
 
 import openai
+from pydantic import BaseModel, Field, ValidationError
 
 from ethos.engine import Completion, Request, Score, ScoreRequest
 from ethos.errors import BadInput
 from ethos.execution_settings import ApiLimits
+from ethos.model_settings import check_key
 from ethos.thinking import split_thinking
 
-_MILLION = 1_000_000
+log = logging.getLogger("ethos.engine")
+
 # How services call a prompt that does not fit.
 _TOO_LONG = ("context_length_exceeded", "maximum context length", "prompt is too long")
 
 
-@dataclass
-class Spending:
-    """Tokens bought of a model so far, and what limits them. A request is not sent when it could pass the limit."""
+class _Said(BaseModel):
+    content: str | None = None
+    reasoning_content: str | None = None
 
-    limits: ApiLimits
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
 
-    @property
-    def money(self) -> float:
-        """In the currency of the prices."""
-        prices = self.limits.prompt_price, self.limits.completion_price
-        return (self.prompt_tokens * prices[0] + self.completion_tokens * prices[1]) / _MILLION
+class _Choice(BaseModel):
+    message: _Said
+    finish_reason: str
 
-    def add(self, prompt_tokens: int, completion_tokens: int) -> None:
-        self.prompt_tokens += prompt_tokens
-        self.completion_tokens += completion_tokens
 
-    def allows(self, waiting: Sequence[Request]) -> bool:
-        """Whether the longest answers to these requests, with prompts of a token for every three characters, stay within it."""
-        worst = Spending(self.limits, self.prompt_tokens, self.completion_tokens)
-        for request in waiting:
-            characters = sum(len(message.content) for message in request.messages)
-            worst.add(characters // 3, request.sampling.max_new_tokens)
-        tokens, money = self.limits.max_tokens, self.limits.max_money
-        return (tokens is None or worst.prompt_tokens + worst.completion_tokens <= tokens) and (
-            money is None or worst.money <= money
-        )
+class _Usage(BaseModel):
+    prompt_tokens: int
+    completion_tokens: int
+
+
+class _Answer(BaseModel):
+    """What must be in an answer; services add what they like."""
+
+    choices: list[_Choice] = Field(min_length=1)
+    usage: _Usage
 
 
 class ApiEngine:
     """Generates with a model behind an endpoint.
 
     name: of the model in the config, for messages. model: what the endpoint calls it. url: of the endpoint, up to `/v1`.
-    key: the environment variable that holds the key; empty for an endpoint that wants none. spent: what was bought of the
-    model before.
+    key: the environment variable that holds the key; empty for an endpoint that wants none. request: what the endpoint calls
+    fields of a request, or None for those that it refuses.
     """
 
     def __init__(
@@ -72,13 +67,11 @@ class ApiEngine:
         key: str,
         limits: ApiLimits,
         thinking_tags: tuple[str, str],
-        spent: tuple[int, int] = (0, 0),
+        request: Mapping[str, str | None] | None = None,
     ):
-        if key and not os.environ.get(key):
-            raise BadInput(f"needs a key; set the environment variable {key}", field=f"models.{name}.key")
+        check_key(name, key)
         self.name, self.model, self.url, self.key = name, model, url, key
-        self.limits, self.thinking_tags = limits, thinking_tags
-        self.spending = Spending(limits, *spent)
+        self.limits, self.thinking_tags, self.called = limits, thinking_tags, request or {}
         # It tries again, ever later, after 408, 409, 429, 5xx, a time-out and a lost connection; nothing else.
         self._client = openai.OpenAI(
             base_url=url,
@@ -87,37 +80,45 @@ class ApiEngine:
             max_retries=limits.retries,
         )
 
-    def generate(self, requests: Sequence[Request], on_answer: Callable[[int, Completion], None]) -> None:
-        """Ask for all, several at once. Raises BadInput when the endpoint refuses or a limit is reached; what came is kept."""
+    def generate(
+        self,
+        requests: Sequence[Request],
+        on_answer: Callable[[int, Completion], None],
+        may_buy: Callable[[int, int], None] = lambda prompt_tokens, completion_tokens: None,
+    ) -> None:
+        """Ask for all, several at once. may_buy: raises BadInput where tokens of prompts and of answers could pass a limit.
+
+        Raises BadInput when the endpoint refuses or a limit is reached. Whatever ends it, Ctrl-C too, what was sent is paid for: it
+        still arrives, and is kept. A second Ctrl-C drops it.
+        """
         waiting = deque(enumerate(requests))
         under_way: dict[Future[Completion], tuple[int, Request]] = {}
-        stopped: BadInput | None = None
+        stopped: BaseException | None = None
         with ThreadPoolExecutor(self.limits.concurrency) as pool:
             while under_way or (waiting and not stopped):
-                while waiting and not stopped and len(under_way) < self.limits.concurrency:
-                    index, request = waiting[0]
-                    if not self.spending.allows([request, *(sent for _, sent in under_way.values())]):
-                        stopped = BadInput(self._limit_reached(), field=f"execution.api.{self.name}")
-                        break
-                    waiting.popleft()
-                    under_way[pool.submit(self._complete, request)] = (index, request)
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    index, _ = under_way.pop(future)
-                    try:
-                        answer = future.result()
-                        self.spending.add(answer.prompt_tokens, answer.completion_tokens)
-                        on_answer(index, answer)
-                    except BadInput as error:  # those under way still arrive, and are kept
-                        stopped = stopped or error
+                try:
+                    while waiting and not stopped and len(under_way) < self.limits.concurrency:
+                        index, request = waiting[0]
+                        try:
+                            may_buy(*_longest([request, *(sent for _, sent in under_way.values())]))
+                        except BadInput:
+                            if not under_way:
+                                raise
+                            break  # those under way may cost less than they could
+                        waiting.popleft()
+                        under_way[pool.submit(self._complete, request)] = (index, request)
+                    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                        index, _ = under_way.pop(future)
+                        on_answer(index, future.result())
+                except Exception as error:
+                    stopped = stopped or error
+                except BaseException as interruption:
+                    if stopped and not isinstance(stopped, Exception):
+                        raise
+                    log.info(f"{self.name}: waits for {len(under_way)} answers that are paid for")
+                    stopped = interruption
         if stopped:
             raise stopped
-
-    def _limit_reached(self) -> str:
-        spent, limits = self.spending, self.limits
-        bought = f"{spent.prompt_tokens + spent.completion_tokens} tokens, {spent.money:.2f} in money"
-        given = {"max_tokens": limits.max_tokens, "max_money": limits.max_money}
-        limit = " or ".join(f"{name} ({value:g})" for name, value in given.items() if value is not None)
-        return f"bought {bought}; what comes next could pass {limit}. Nothing is lost: raise it, or the budget, and run again"
 
     def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
         raise BadInput(
@@ -127,38 +128,42 @@ class ApiEngine:
 
     def _complete(self, request: Request) -> Completion:
         try:
-            answer = self._client.chat.completions.create(**self._body(request))
+            answer = self._client.chat.completions.with_raw_response.create(**self._body(request))
         except openai.APIStatusError as error:
             if error.status_code == 400 and any(sign in str(error).lower() for sign in _TOO_LONG):
                 return Completion("", "too_long", 0, 0)
             raise self._refused(f"answered {error.status_code}: {_message(error)}") from None
         except openai.APIConnectionError as error:  # a time-out too
             raise self._refused(f"gave no answer in {1 + self.limits.retries} attempts ({error})") from None
-        if not answer.choices or answer.usage is None:
-            raise self._refused("answered without a completion or without counting its tokens")
-        choice, usage = answer.choices[0], answer.usage
-        text = choice.message.content or ""
-        thought = getattr(choice.message, "reasoning_content", None) or ""
+        content = answer.http_response.text
+        try:
+            read = _Answer.model_validate_json(content)
+        except ValidationError:  # a web page, where the address is not quite right
+            what = "answered without a completion or without counting its tokens"
+            raise self._refused(f"{what}; check the address, most end in /v1. It said: {content}") from None
+        said, usage = read.choices[0].message, read.usage
+        text, thought = said.content or "", said.reasoning_content or ""
         if not thought:
             thought, text = split_thinking(text, *self.thinking_tags)
         text = text if not request.prefill else text.lstrip().removeprefix(request.prefill)
-        return Completion(text, choice.finish_reason, usage.prompt_tokens, usage.completion_tokens, thought)
+        return Completion(text, read.choices[0].finish_reason, usage.prompt_tokens, usage.completion_tokens, thought)
 
     def _body(self, request: Request) -> dict[str, Any]:
         """What is sent. The repetition penalty has no counterpart there; a prefill is taken off if the answer begins with it."""
         sampling = request.sampling
-        body = {
-            "model": self.model,
-            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+        options = {
             "temperature": sampling.temperature,
             "max_tokens": sampling.max_new_tokens,
             "seed": request.seed % 2**31,
+            **({"top_p": sampling.top_p} if sampling.temperature else {}),
+            **({"stop": list(request.stops)} if request.stops else {}),
         }
-        return (
-            body
-            | ({"top_p": sampling.top_p} if sampling.temperature else {})
-            | ({"stop": list(request.stops)} if request.stops else {})
-        )
+        called = {self.called.get(name, name): value for name, value in options.items()}
+        return {
+            "model": self.model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "extra_body": {name: value for name, value in called.items() if name is not None},
+        }
 
     def _refused(self, what: str) -> BadInput:
         """One line, without the key: services quote it, in parts, when they refuse it."""
@@ -166,6 +171,12 @@ class ApiEngine:
             key = os.environ.get(self.key, "")
             what = what.replace(key, f"${self.key}") if key else what
         return BadInput(f"{self.url} {' '.join(what.split())[:300]}", field=f"models.{self.name}")
+
+
+def _longest(requests: Sequence[Request]) -> tuple[int, int]:
+    """Tokens of prompts, one for every three characters, and of the longest answers."""
+    characters = sum(len(message.content) for request in requests for message in request.messages)
+    return characters // 3, sum(request.sampling.max_new_tokens for request in requests)
 
 
 def _message(error: openai.APIStatusError) -> str:

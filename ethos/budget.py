@@ -5,16 +5,25 @@ Used is what the store's records say of this run: of finished requests and train
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 from ethos.errors import BadInput
-from ethos.execution import execution, run_name, store_folder
-from ethos.execution_settings import ApiLimits, Budget, Execution
-from ethos.work import Work, read_work
+from ethos.execution import execution, run_name
+from ethos.execution_settings import Budget, Execution
+from ethos.machines import note_machine
+from ethos.work import Work, new_record, read_work, record_work
+
+log = logging.getLogger("ethos.work")
 
 _MILLION = 1_000_000
+# Seconds between two writings of a record, and two readings of others'. What a job did in the last of them is not on record
+# where it was killed outright, and jobs side by side don't know it of each other.
+_EVERY = 5.0
 
 
 @dataclass(frozen=True)
@@ -30,34 +39,26 @@ class Use:
         return Use(**{name: value + getattr(other, name) for name, value in asdict(self).items()})
 
 
-def use_of(
-    model: str,
-    device: str,
-    settings: Execution,
-    *,
-    seconds: float = 0,
-    prompt_tokens: float = 0,
-    written_tokens: float = 0,
-) -> Use:
-    """What work with a model comes to. device: as in `Work`."""
-    money = 0.0
-    if device == "api":
-        prices = settings.api.get(model, ApiLimits())
-        money = (prompt_tokens * prices.prompt_price + written_tokens * prices.completion_price) / _MILLION
-    hours = seconds / 3600
-    gpus = max(1, settings.gpus) if device == "cuda" else 0
-    return Use(prompt_tokens + written_tokens, hours, gpus * hours, money)
+def use_of(work: Work, settings: Execution) -> Use:
+    """What work comes to, at the prices of today."""
+    hours, gpus = (work.seconds + work.load_seconds) / 3600, 0
+    if work.device == "cuda":
+        gpus = work.processes if work.kind.endswith(" training") else max(1, settings.gpus)
+    money = money_of(work.model, work.device, work.prompt_tokens, work.completion_tokens, settings)
+    return Use(work.prompt_tokens + work.completion_tokens, hours, gpus * hours, money)
+
+
+def money_of(model: str, device: str, prompt_tokens: float, written_tokens: float, settings: Execution) -> float:
+    """What tokens cost; nothing but where a model is behind an endpoint. device: as in `Work`."""
+    prices = settings.api.get(model) if device == "api" else None
+    if prices is None:
+        return 0.0
+    return (prompt_tokens * prices.prompt_price + written_tokens * prices.completion_price) / _MILLION
 
 
 def used(works: Iterable[Work], run: str, settings: Execution) -> Use:
     """What a run has used, by the records of work."""
-    total = Use()
-    for work in works:
-        if work.run == run:
-            seconds = work.seconds + work.load_seconds
-            tokens = {"prompt_tokens": work.prompt_tokens, "written_tokens": work.completion_tokens}
-            total += use_of(work.model, work.device, settings, seconds=seconds, **tokens)
-    return total
+    return sum((use_of(work, settings) for work in works if work.run == run), Use())
 
 
 def refuse_beyond(budget: Budget, before: Use, more: Use, what: str) -> None:
@@ -79,48 +80,103 @@ def spell_amount(amount: float) -> str:
 
 
 class Meter:
-    """Watches a job's work with one model. It knows what was on record when it began, not what others do at the same time.
+    """Watches a job's work with one model, and keeps it on record as it goes.
 
-    kind, stage, model, device: as in `Work`. Raises BadInput where a limit is reached already, or where a training of the
-    mean length of earlier ones would pass it.
+    Every few seconds it writes the record anew, and reads what the jobs beside it have used.
+
+    store: where records are. kind, stage, model, device, engine, processes: as in `Work`. Raises BadInput where a limit is reached already, or where a
+    training of the mean length of earlier ones would pass it.
     """
 
-    def __init__(self, kind: str, stage: str, model: str, device: str):
-        self.settings = execution()
-        self.stage, self.model, self.device = stage, model, device
-        self.limited = bool(self.settings.budget.model_dump(exclude_none=True))
-        works = read_work(store_folder()) if self.limited else []
-        self.before = used(works, run_name(), self.settings)
-        like_this = (kind, model, device)
-        earlier = [work.seconds for work in works if (work.kind, work.model, work.device) == like_this]
-        self.read = self.written = 0
-        self.started = time.monotonic()
-        self._check(sum(earlier) / len(earlier) if earlier and kind.endswith(" training") else 0.0)
+    def __init__(
+        self, store: Path, kind: str, stage: str, model: str, device: str, *, engine: str = "", processes: int = 1
+    ):
+        self.settings, self.store = execution(), store
+        limits = self.settings.api.get(model) if device == "api" else None
+        self.limits = {
+            name: limit
+            for name in ("max_tokens", "max_money")
+            if limits and (limit := getattr(limits, name)) is not None
+        }
+        self.is_limited = bool(self.limits or self.settings.budget.model_dump(exclude_none=True))
+        machine = "" if device == "api" else note_machine(store, device)
+        place = {"machine": machine, "engine": engine, "processes": processes}
+        self.work = Work(kind, stage, model, 0, 0.0, device, run=run_name(), **place)
+        self._record = new_record(self.store)
+        self._begun = time.monotonic()
+        earlier = [
+            other.seconds * other.processes / processes
+            for other in self._look()
+            if other.calls and (other.kind, other.model, other.device) == (kind, model, device)
+        ]
+        expected = sum(earlier) / len(earlier) if earlier and kind.endswith(" training") else 0.0
+        self._refuse(replace(self.work, seconds=expected))
 
-    def add(self, read: int, written: int) -> None:
-        """Count the tokens of an answer that is kept. Raises BadInput where they, or the time, pass a limit."""
-        self.read, self.written = self.read + read, self.written + written
-        self._check(time.monotonic() - self.started)
+    @contextmanager
+    def running(self, load_seconds: float = 0.0) -> Iterator[Meter]:
+        """Time what is done in the block. load_seconds: spent on loading the model before."""
+        self._begun = self._looked = time.monotonic()
+        self.work = replace(self.work, load_seconds=load_seconds)
+        try:
+            yield self
+        finally:
+            self._time()
+            if self.work.calls or self.work.seconds >= 1:  # what failed at once did nothing
+                record_work(self._record, self.work)
+                log.info(self.work)
 
-    def _check(self, seconds: float) -> None:
-        if self.limited:
-            tokens = {"prompt_tokens": self.read, "written_tokens": self.written}
-            more = use_of(self.model, self.device, self.settings, seconds=seconds, **tokens)
-            refuse_beyond(self.settings.budget, self.before, more, self.stage)
+    def count(self, prompt_tokens: int = 0, completion_tokens: int = 0) -> None:
+        """Count a call that ended well."""
+        self.work = replace(
+            self.work,
+            calls=self.work.calls + 1,
+            prompt_tokens=self.work.prompt_tokens + prompt_tokens,
+            completion_tokens=self.work.completion_tokens + completion_tokens,
+        )
 
+    def add(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Count an answer that is kept. Raises BadInput where all answers, or the time, pass a limit of the run."""
+        self.count(prompt_tokens, completion_tokens)
+        self._time()
+        if time.monotonic() - self._looked >= _EVERY:
+            record_work(self._record, self.work)
+            self._look()
+        if self.is_limited:
+            self._refuse(self.work)
 
-def within_budget(limits: ApiLimits, model: str, spent: tuple[int, int]) -> ApiLimits:
-    """The limits of a model behind an endpoint, no wider than what the run's budget leaves.
+    def may_buy(self, prompt_tokens: int, completion_tokens: int) -> None:
+        """Raise BadInput where so many tokens more could pass a limit of the run, or of the model behind an endpoint."""
+        if not self.is_limited:
+            return
+        prompt = self.work.prompt_tokens + prompt_tokens
+        written = self.work.completion_tokens + completion_tokens
+        self._refuse(replace(self.work, prompt_tokens=prompt, completion_tokens=written))
+        ever = self.bought[0] + prompt, self.bought[1] + written
+        could = {"max_tokens": sum(ever), "max_money": money_of(self.work.model, "api", *ever, self.settings)}
+        for name, limit in self.limits.items():
+            if could[name] > limit:
+                raise BadInput(self._all_bought(name, limit), field=f"execution.api.{self.work.model}.{name}")
 
-    spent: tokens read and written that were ever bought of it, by any run: what the limits count.
-    """
-    settings = execution()
-    budget, before = settings.budget, used(read_work(store_folder()), run_name(), settings)
-    ever = use_of(model, "api", settings, prompt_tokens=spent[0], written_tokens=spent[1])
-    tightened = {}
-    for name, limit in (("tokens", budget.tokens), ("money", budget.money)):
-        if limit is not None:
-            left = getattr(ever, name) + limit - getattr(before, name)
-            own = getattr(limits, f"max_{name}")
-            tightened[f"max_{name}"] = left if own is None else min(own, left)
-    return limits.model_copy(update=tightened)
+    def _all_bought(self, name: str, limit: float) -> str:
+        tokens = self.bought[0] + self.work.prompt_tokens, self.bought[1] + self.work.completion_tokens
+        money = money_of(self.work.model, "api", *tokens, self.settings)
+        bought = f"{sum(tokens)} tokens, {money:.2f} in money"
+        return (
+            f"bought {bought}; what comes next could pass {name} ({limit:g}). Nothing is lost: raise it, and run again"
+        )
+
+    def _time(self) -> None:
+        self.work = replace(self.work, seconds=round(time.monotonic() - self._begun, 3))
+
+    def _look(self) -> list[Work]:
+        """Read what others have done, and return it; nothing where nothing is limited."""
+        self._looked = time.monotonic()
+        works = read_work(self.store, but=self._record) if self.is_limited else []
+        self.before = used(works, self.work.run, self.settings)
+        same = [work for work in works if (work.model, work.device) == (self.work.model, "api")]
+        self.bought = sum(work.prompt_tokens for work in same), sum(work.completion_tokens for work in same)
+        return works
+
+    def _refuse(self, work: Work) -> None:
+        """Raise BadInput where this work passes what is left of the run's budget."""
+        refuse_beyond(self.settings.budget, self.before, use_of(work, self.settings), self.work.stage)

@@ -101,6 +101,10 @@ class TrainingProcesses(Section):
         "can't hold; on CPUs it is `ddp`. `deepspeed`: ZeRO stage 2; wants the package, and was never tried.",
     )
 
+    def of(self, kind: str) -> int:
+        """The processes of a training of this kind, as it is called in the store."""
+        return self.processes if kind in ("reward", "dpo", "sft") else 1
+
 
 class Budget(Section):
     """The most that this run may use, however often it is started; no limit where none is given. See `docs/plan.md`."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ethos.errors import BadInput
 from ethos.files import canonical_json, sha256_of_text
 from ethos.section import Precision, Section
+
+
+def check_key(model: str, variable: str) -> None:
+    """Raise BadInput where a model's key is not in the environment. variable: that holds it; empty where none is wanted."""
+    if variable and not os.environ.get(variable):
+        raise BadInput(f"needs a key; set the environment variable {variable}", field=f"models.{model}.key")
 
 
 class ModelSource(Section):
@@ -30,6 +38,11 @@ class ModelSource(Section):
         pattern=r"^([A-Z][A-Z0-9_]*)?$",
         description="For `api:`, the environment variable that holds the key; empty for an endpoint that wants none. The key itself "
         "stands in no file.",
+    )
+    request: dict[Literal["max_tokens", "seed", "temperature", "top_p"], str | None] = Field(
+        {},
+        description="For `api:`, what this endpoint calls a field of the request, or null where it refuses it: `{max_tokens: "
+        "max_completion_tokens, seed: null}`.",
     )
     engine: Literal["transformers", "vllm"] = Field(
         "transformers",
@@ -73,6 +86,12 @@ class ModelSource(Section):
             raise ValueError("a pypi: source needs `file`, the path of the GGUF inside the wheel")
         if self.is_api and self.engine != "transformers":
             raise ValueError("a model behind an endpoint is computed there; leave out `engine`")
+        if self.request and not self.is_api:
+            raise ValueError("`request` is for models behind an endpoint; leave it out")
+        if self.request.get("max_tokens", "") is None:
+            raise ValueError(
+                "`max_tokens` limits what an answer costs; name it otherwise, but don't leave it out of `request`"
+            )
         return self
 
     @property
@@ -82,7 +101,10 @@ class ModelSource(Section):
 
     def as_json(self) -> str:
         """Where the model comes from and how it is used; what is only said of it fetches nothing anew."""
-        return canonical_json(self.model_dump(mode="json", exclude={"names", "license"}))
+        told = self.model_dump(mode="json", exclude={"names", "license"})
+        if not self.request:  # then a model is what it always was
+            del told["request"]
+        return canonical_json(told)
 
     def folder(self, name: str) -> str:
         """The prepared model's folder in the store; of its source too, as in a shared store a name may stand for two."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
 from ethos.asks import Ask, Train
-from ethos.budget import Use, use_of
+from ethos.budget import Use, money_of
 from ethos.constitution import Constitution
 from ethos.cost import Cost
 from ethos.counts import Counts, count
@@ -18,8 +19,9 @@ from ethos.execution_settings import ApiLimits
 from ethos.resources import gpus, weight_folders, weights_mb
 from ethos.run_steps import Step, Steps
 from ethos.settings import Settings
-from ethos.throughput import START, Machine, Throughput
+from ethos.throughput import START, Machine, Throughput, on_record
 from ethos.times import benchmark_seconds
+from ethos.work import Work
 from ethos.workload import workload
 
 _MILLION = 1_000_000
@@ -58,14 +60,15 @@ class Plan:
 class Planner:
     """What the costs of a run are told from.
 
-    constitutions: by the name in results. drifted_to: those that drift measures. throughput: of earlier work. results: folder
-    of results.
+    constitutions: by the name in results. drifted_to: those that drift measures. throughput: of earlier work. unfinished: work of
+    jobs that did not end well, by stage, as from `unfinished_work`. results: folder of results.
     """
 
     settings: Settings
     constitutions: Mapping[str, Constitution]
     drifted_to: Mapping[str, Constitution] = field(default_factory=dict)
     throughput: Throughput = field(default_factory=Throughput)
+    unfinished: Mapping[str, Sequence[Work]] = field(default_factory=dict)
     results: Path = Path("results")
 
     def plan(self, steps: Steps) -> Plan:
@@ -133,19 +136,24 @@ class Planner:
         """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay. parts: shards, of which this
         is one."""
         work = workload(step.rule, self.settings, counts) if counts else []
-        cost, taken = Cost(jobs=1, jobs_to_do=int(step.needed)), 0
+        cost, taken, done = Cost(jobs=1, jobs_to_do=int(step.needed)), 0, self._done(step)
         for item in work:
             share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
             name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
             machine = self._machines[name]
-            taken = max(taken, gpus(step.rule, self.settings, [name]) if machine.device != "api" else 0)
+            if machine.device == "cuda":
+                taken = max(1, taken, gpus(step.rule, self.settings, [name]))
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
             else:
                 known = item.source in counts.known
                 exact = share in (0, 1) and (item.source == "settings" or (known and settled))
                 told = item if known else replace(item, calls=round(item.calls * asked))
-                cost += self._of_requests(step.rule, told, machine, share, parts, exact=exact)
+                asked_of = item.kind, on_record(item.kind, name)
+                stored = min(told.calls * share, done[asked_of])
+                done[asked_of] -= stored
+                left = (told.calls * share - stored) / parts
+                cost += self._of_requests(step.rule, told, machine, left, parts, exact=exact and not stored)
         if step.needed:
             cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
             return replace(cost, gpu_hours=taken * cost.seconds / 3600)
@@ -163,12 +171,18 @@ class Planner:
             return 1.0
         return min(1.0, len(edits) / len(counts.traits))
 
-    def _of_requests(self, rule: str, ask: Ask, machine: Machine, share: float, parts: int, *, exact: bool) -> Cost:
+    def _done(self, step: Step) -> Counter[tuple[str, str]]:
+        """What killed jobs of a step's stage have put into the store, by kind and model."""
+        done: Counter[tuple[str, str]] = Counter()
+        for work in self.unfinished.get(step.unfinished, ()):
+            done[work.kind, work.model] += work.calls
+        return done
+
+    def _of_requests(self, rule: str, ask: Ask, machine: Machine, calls: float, parts: int, *, exact: bool) -> Cost:
+        """calls: to do."""
         read, written = self.throughput.tokens(rule, ask, machine)
         each, measured = self.throughput.seconds(rule, ask, machine)
-        calls = ask.calls * share / parts
         models = max(1, ask.models / parts) if ask.models and calls else 0
-        asked = {"prompt_tokens": calls * read, "written_tokens": calls * written}
         return Cost(
             calls=ask.calls,
             calls_to_do=calls,
@@ -176,25 +190,29 @@ class Planner:
             tokens_to_do=calls * (read + written),
             seconds=calls * each + models * self.throughput.load_seconds(machine),
             disk=calls * (_ENTRY_BYTES + _TOKEN_BYTES * (written if ask.kind == "generate" else 0)) / _MILLION,
-            money=use_of(machine.model, machine.device, self.settings.execution, **asked).money,
+            money=money_of(machine.model, machine.device, calls * read, calls * written, self.settings.execution),
             exact=exact,
             measured=measured or not calls,
         )
 
     def _of_training(self, training: Train, machine: Machine, share: float) -> Cost:
-        seconds, measured = self.throughput.training_seconds(training, machine)
+        spread = self.settings.execution.training.of(training.kind)
+        seconds, measured = self.throughput.training_seconds(training, machine, spread)
         rank = training.settings.lora.rank if training.settings else 0
         kept = 2 * training.adapters * _ADAPTER * rank * math.sqrt(machine.weights / _EIGHT_BILLION)  # in the store too
         return Cost(trainings_to_do=share, seconds=share * seconds, disk=share * kept, measured=measured or not share)
 
     @cached_property
     def _machines(self) -> dict[str, Machine]:
-        """Where the work of each model is done."""
+        """Where the work of each model is done; with `device: auto` and no GPUs asked for, where the last work was done."""
         execution = self.settings.execution
+        device = execution.device
+        if device == "auto":
+            device = "cuda" if execution.gpus else self.throughput.last_device
         return {
             name: Machine(name, "api", 0, execution.api.get(name, ApiLimits()).concurrency)
             if model.is_api
-            else Machine(name, execution.device, weights_mb(weight_folders(self.settings, name)))
+            else Machine(name, device, weights_mb(weight_folders(self.settings, name)), engine=model.engine)
             for name, model in self.settings.models.items()
         }
 

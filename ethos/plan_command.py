@@ -13,12 +13,16 @@ import click
 
 from ethos.budget import Use, refuse_beyond, spell_amount, used
 from ethos.errors import BadInput
+from ethos.files import read_json
+from ethos.model_settings import check_key
 from ethos.plan import Plan, Planner
 from ethos.plan_table import plan_table
 from ethos.run_steps import steps_of
 from ethos.settings import Settings
+from ethos.store import COMPLETIONS
 from ethos.throughput import measured
-from ethos.work import read_work
+from ethos.work import read_work, unfinished_work
+from ethos.workload import RULES
 
 # Snakemake makes the workflow, and hands it to nobody; the Snakefile notes it here.
 _noted: dict[str, Any] = {}
@@ -32,7 +36,8 @@ def note_run(workflow: Any, **made_of: Any) -> None:
 def plan_noted_run() -> tuple[Settings, Plan]:
     """The plan of the noted run, whose jobs Snakemake has found."""
     settings: Settings = _noted["made_of"]["settings"]
-    planner = Planner(**_noted["made_of"], throughput=measured(Path(settings.execution.store)))
+    store = Path(settings.execution.store)
+    planner = Planner(**_noted["made_of"], throughput=measured(store), unfinished=unfinished_work(store))
     return settings, planner.plan(steps_of(_noted["workflow"].dag))
 
 
@@ -48,6 +53,23 @@ def refuse_over_budget() -> None:
         _, plan = plan_noted_run()
         if plan.total.jobs_to_do:
             refuse_beyond(settings.execution.budget, used_so_far(settings), plan.use, "what is to do")
+
+
+def refuse_missing_keys() -> None:
+    """Raise BadInput where a job of the noted run will ask a model whose key is not set. Where the store has answers of the
+    model, they may be all that it needs."""
+    settings: Settings = _noted["made_of"]["settings"]
+    dag, store = _noted["workflow"].dag, Path(settings.execution.store)
+    asked = {
+        Path(str(path)).parent.name
+        for job in dag.jobs
+        if job.rule.name.removesuffix("_shard") in RULES and dag.needrun(job)
+        for path in job.input
+    }
+    in_store = {read_json(path).get("name") for path in (store / COMPLETIONS).glob("*/model.json")}
+    for name, model in settings.models.items():
+        if model.folder(name) in asked and name not in in_store:
+            check_key(name, model.key)
 
 
 @click.command("plan")

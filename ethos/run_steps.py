@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ethos.explain import edited_traits
+from ethos.work import stage_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Step:
 
     after: the places, in the list of steps, of those that it waits for. needed: whether it must run. benchmark: its time,
     ledger: what it asked, when it last ran. edited: the traits of its constitution that are others than then. otherwise:
-    whether something besides them is, as a setting, a prompt, code or a file.
+    whether something besides them is, as a setting, a prompt, code or a file. unfinished: its stage's name in the records of work
+    that did not end well.
     """
 
     rule: str
@@ -28,6 +30,7 @@ class Step:
     ledger: Path | None = None
     edited: frozenset[str] = frozenset()
     otherwise: bool = False
+    unfinished: str = ""
 
     @property
     def is_shard(self) -> bool:
@@ -113,6 +116,7 @@ def _step(dag: Any, job: Any, after: tuple[int, ...]) -> Step:
         ledger if ledger.is_file() else None,
         edited or frozenset(),
         edited is None,
+        stage_of(str(ledger)),
     )
 
 

@@ -6,6 +6,8 @@ import atexit
 import gc
 import json
 import os
+import signal
+import sys
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -18,6 +20,7 @@ from ethos.errors import one_line_errors
 from ethos.execution import start_logging
 from ethos.ledger import write_ledger
 from ethos.shards import Shard
+from ethos.work import job_of
 from ethos.yaml_file import parse_value
 
 READABLE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -101,8 +104,11 @@ def with_ledger(command: click.Command) -> click.Command:
 
     @wraps(work)
     def work_and_tell(used: Path | None, **options) -> None:
-        work(**options)
-        if used is not None:
+        if used is None:
+            work(**options)
+            return
+        with job_of(used):
+            work(**options)
             write_ledger(used)
 
     text = "Written: the store entries that this job used, as lines of text."
@@ -118,6 +124,8 @@ def run(command: click.Command) -> None:
     atexit.register(gc.freeze)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # trainers tell the Hub that they are used
     start_logging()
+    # As Ctrl-C does: what is under way ends in order, and goes on record. Slurm sends it some time before it kills.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     # Libraries announce their plans to whoever runs them; a user of a pipeline can do nothing about those.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     one_line_errors(with_ledger(command))()

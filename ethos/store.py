@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -20,12 +19,10 @@ from typing import Any
 
 from ethos.budget import Meter
 from ethos.errors import BadInput
-from ethos.execution import device
+from ethos.execution import device, execution
 from ethos.files import canonical_json, files_in, read_json, sha256_of_file, sha256_of_text, whole_folder, write_json
 from ethos.ledger import note_used, training_line
-from ethos.machines import note_machine
 from ethos.segments import Place, SegmentWriter, entry_of, is_sound, key_of, lines_of, segments_in
-from ethos.work import Work, record_work
 
 log = logging.getLogger("ethos.store")
 
@@ -129,16 +126,16 @@ class TrainingStore:
 
     def _train(self, ingredients: dict[str, Any], train: Callable[[Path], None], folder: Path, *, stage: str) -> None:
         model = model_names(self.store).get(ingredients["base"], ingredients["base"][:16])
-        work = f"{ingredients['kind']} training", stage, model
-        Meter(*work, device())
-        started = time.monotonic()
-        train(folder)
-        seconds = round(time.monotonic() - started, 3)
+        processes = execution().training.of(ingredients["kind"])
+        kind = f"{ingredients['kind']} training"
+        meter = Meter(self.store, kind, stage, model, device(), processes=processes)
+        with meter.running():
+            train(folder)
+            meter.count()
         files = {name: sha256_of_file(folder / name) for name in files_in(folder)}
-        about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files, "seconds": seconds}
-        machine = note_machine(self.store, device())
-        write_json(folder / self.ABOUT, about | {"device": device(), "machine": machine})
-        record_work(self.store, Work(*work, 1, seconds, device()))
+        about = {"kind": ingredients["kind"], "ingredients": ingredients, "files": files}
+        measured = {name: getattr(meter.work, name) for name in ("seconds", "device", "machine", "processes")}
+        write_json(folder / self.ABOUT, about | measured)
 
 
 def training_damage(kept: Path) -> list[str]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ethos.budget import within_budget
+from ethos.budget import Meter
 from ethos.engine import Completion, Engine, Request, Score, ScoreRequest
-from ethos.execution import device, execution, store_folder
+from ethos.execution import device, execution
 from ethos.execution_settings import VLLM_VERSION, ApiLimits
 from ethos.fingerprint import behaviour
 from ethos.models import adapter_identity, read_identity
 from ethos.steering import STEERING_FILES, SteeringVector
 from ethos.stored_model import StoredModel
-from ethos.work import read_work
 
 log = logging.getLogger("ethos.engine")
 
@@ -91,7 +90,10 @@ class StoredEngine(StoredModel[Engine]):
         }
 
     def _as_endpoint(self) -> dict[str, Any]:
-        return {"kind": "api", "version": API_VERSION}
+        # What else an endpoint calls by another name, or has no seed for, is the same request.
+        request = self.facts["api"].get("request", {})
+        unsaid = sorted(name for name, called in request.items() if called is None and name != "seed")
+        return {"kind": "api", "version": API_VERSION, **({"left out": unsaid} if unsaid else {})}
 
     def generate(self, requests: Sequence[Request]) -> list[Completion]:
         """Completions in the order of the requests."""
@@ -143,12 +145,10 @@ class StoredEngine(StoredModel[Engine]):
         from ethos.api_engine import ApiEngine
 
         limits = execution().api.get(self.name, ApiLimits())
-        bought = [work for work in read_work(store_folder()) if work.model == self.name and work.device == "api"]
-        spent = sum(work.prompt_tokens for work in bought), sum(work.completion_tokens for work in bought)
-        return ApiEngine(
-            self.name,
-            **self.facts["api"],
-            limits=within_budget(limits, self.name, spent),
-            thinking_tags=self.facts["thinking_tags"],
-            spent=spent,
-        )
+        return ApiEngine(self.name, **self.facts["api"], limits=limits, thinking_tags=self.facts["thinking_tags"])
+
+    def _call(self, kind: str, requests: Sequence[Any], keep: Callable[[int, Any], None], meter: Meter) -> None:
+        if self.engine == "api" and kind == "generate":
+            self._model.generate(requests, keep, meter.may_buy)
+        else:
+            super()._call(kind, requests, keep, meter)

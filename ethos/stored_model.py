@@ -15,10 +15,8 @@ from ethos.budget import Meter
 from ethos.errors import BadInput
 from ethos.execution import device, store_folder
 from ethos.ledger import completion_line, note_used
-from ethos.machines import note_machine
 from ethos.progress import Progress
 from ethos.store import model_key, open_completions
-from ethos.work import Work, record_work
 
 log = logging.getLogger("ethos.engine")
 
@@ -41,8 +39,10 @@ class StoredModel(ABC, Generic[Model]):
     """What the engine and the preference model share.
 
     facts: all that the answers depend on besides the request, and the model's `name`. stage: the rule that asks, for
-    progress lines and the store's books.
+    progress lines and the store's books. engine: what computes it, for the books.
     """
+
+    engine = "transformers"
 
     def __init__(self, facts: dict[str, Any], *, stage: str):
         self.name, self.stage = facts["name"], stage
@@ -89,35 +89,26 @@ class StoredModel(ABC, Generic[Model]):
         return [answers[key] for key in keys]
 
     def _ask(self, kind: str, missing: Mapping[str, Asked], tokens: Callable) -> dict[str, Any]:
-        meter = Meter(kind, self.stage, self.name, self._where())
-        machine = "" if self._where() == "api" else note_machine(store_folder(), self._where())
+        meter = Meter(store_folder(), kind, self.stage, self.name, self._where(), engine=self.engine)
         load_seconds = self._ensure_loaded()
-        keys, answers, read, written = list(missing), {}, 0, 0
+        keys, answers = list(missing), {}
         progress = Progress(f"{self.stage} ({self.name})", len(keys))
-        started = time.monotonic()
-        try:
-            with self.store.writer(stage=self.stage, machine=machine) as writer:
+        with meter.running(load_seconds), self.store.writer(stage=self.stage, machine=meter.work.machine) as writer:
 
-                def keep(index: int, answer: Any) -> None:
-                    nonlocal read, written
-                    fields = asdict(answer)
-                    self._refuse_no_number(fields)
-                    answers[keys[index]] = answer
-                    writer.add(keys[index], fields)
-                    newly_read, newly_written = tokens(answer)
-                    read, written = read + newly_read, written + newly_written
-                    progress.add(newly_written)
-                    meter.add(newly_read, newly_written)
+            def keep(index: int, answer: Any) -> None:
+                fields = asdict(answer)
+                self._refuse_no_number(fields)
+                answers[keys[index]] = answer
+                writer.add(keys[index], fields)
+                read, written = tokens(answer)
+                progress.add(written)
+                meter.add(read, written)
 
-                getattr(self._model, kind)(list(missing.values()), keep)
-        finally:
-            if answers:
-                seconds = round(time.monotonic() - started, 3)
-                work = Work(
-                    kind, self.stage, self.name, len(answers), seconds, self._where(), load_seconds, read, written
-                )
-                record_work(store_folder(), work)
+            self._call(kind, list(missing.values()), keep, meter)
         return answers
+
+    def _call(self, kind: str, requests: list[Asked], keep: Callable[[int, Any], None], meter: Meter) -> None:
+        getattr(self._model, kind)(requests, keep)
 
     def _ensure_loaded(self) -> float:
         """Load the model if it is not; the seconds that took."""

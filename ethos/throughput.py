@@ -21,6 +21,7 @@ START, API_ANSWER = 3.0, 5.0
 # MB of weights that are read in a second.
 _LOADED = 500
 _LOAD = "load"
+_Place = tuple[str, str, str]  # device, machine, engine
 
 
 @dataclass
@@ -39,50 +40,61 @@ class _Sum:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a model's work is done. device: `cpu`, `cuda`, `api`, or `auto` for either of the first two. weights: MB."""
+    """Where a model's work is done. device, engine: as in `Work`. weights: MB."""
 
     model: str
     device: str
     weights: int
     concurrency: int = 1
-
-    def is_on(self, device: str) -> bool:
-        return device == self.device or (self.device == "auto" and device != "api")
+    engine: str = "transformers"
 
 
 @dataclass
 class Throughput:
-    """Means of earlier work, that of the same rule first, then that of the model.
+    """Means of earlier work, that of the same rule first, then that of the model. Of several machines, that of the last one counts:
+    nobody knows which one a job will get.
 
-    works: records, of any model. trainings: `about.json` with the `model`'s name and the `examples` that were trained on,
-    times the passes; None where that is not known.
+    works: records, of any model, the last last. trainings: `about.json` with the `model`'s name and the `examples` that were trained on,
+    times the passes; None where that is not known; the last last.
     """
 
     works: Iterable[Work] = ()
     trainings: Iterable[dict[str, Any]] = ()
-    # By rule (or none), kind, model and device; loads are a kind too.
-    _known: dict[tuple[str, ...], _Sum] = field(default_factory=lambda: defaultdict(_Sum), init=False)
+    # By rule (or none), kind and model: on which machine, the last last. Loads are a kind too.
+    _known: dict[tuple[str, str, str], dict[_Place, _Sum]] = field(
+        default_factory=lambda: defaultdict(dict), init=False
+    )
+    last_device: str = field(default="cpu", init=False)  # of work that was done here
 
     def __post_init__(self) -> None:
         for work in self.works:
+            if work.device != "api":
+                self.last_device = work.device
             for rule in (work.stage.partition(",")[0], ""):
-                place = rule, work.kind, work.model, work.device
-                self._known[place].add(work.calls, work.prompt_tokens, work.completion_tokens, work.seconds)
+                if work.calls:
+                    done = work.calls, work.prompt_tokens, work.completion_tokens, work.seconds
+                    self._add((rule, work.kind, work.model), work, done)
             if work.load_seconds:
-                self._known["", _LOAD, work.model, work.device].add(1, 0, 0, work.load_seconds)
+                self._add(("", _LOAD, work.model), work, (1, 0, 0, work.load_seconds))
+
+    def _add(self, what: tuple[str, str, str], work: Work, done: tuple[int, int, int, float]) -> None:
+        places, place = self._known[what], (work.device, work.machine, work.engine)
+        places[place] = places.pop(place, _Sum())
+        places[place].add(*done)
 
     def _earlier(self, rule: str, kind: str, machine: Machine) -> _Sum:
-        """The sum of earlier work of this rule, or of any, and kind; without a call where there was none."""
-        name = f"preference model of {machine.model}" if kind == "reward" else machine.model
-        total = _Sum()
-        for device in ("cpu", "cuda", "api"):
-            if machine.is_on(device) and (found := self._known.get((rule, kind, name, device))):
-                total.add(**vars(found))
-        return total
+        """The sum of earlier work of this rule, or of any, and kind on such a device; by the same engine, if that was ever asked."""
+        places = self._known.get((rule, kind, on_record(kind, machine.model)), {})
+        on_device = [place for place in places if place[0] == machine.device]
+        same = [place for place in on_device if place[2] == machine.engine] or on_device
+        return places[same[-1]] if same else _Sum()
 
     def tokens(self, rule: str, ask: Ask, machine: Machine) -> tuple[float, float]:
-        """Tokens of one request, as records count them: of the prompt (0 for a score), and those written, scored or rewarded."""
-        earlier = self._earlier(rule, ask.kind, machine)
+        """Tokens of one request, as records count them, wherever it was computed: of the prompt (0 for a score), and those written,
+        scored or rewarded."""
+        earlier = _Sum()
+        for done in self._known.get((rule, ask.kind, on_record(ask.kind, machine.model)), {}).values():
+            earlier.add(**vars(done))
         if not earlier.calls:
             return (0 if ask.kind == "score" else ask.prompt), ask.written
         return earlier.prompt / earlier.calls, min(earlier.written / earlier.calls, max(ask.longest, ask.written))
@@ -106,29 +118,37 @@ class Throughput:
         earlier = self._earlier("", _LOAD, machine)
         return earlier.seconds / earlier.calls if earlier.calls else 1 + machine.weights / _LOADED
 
-    def training_seconds(self, training: Train, machine: Machine) -> tuple[float, bool]:
-        """Time of a training, and whether it is measured: by the example, where earlier ones told how many they had."""
+    def training_seconds(self, training: Train, machine: Machine, processes: int = 1) -> tuple[float, bool]:
+        """Time of a training in so many processes, and whether it is measured: by the example, where earlier ones told how many they
+        had. Twice the processes are taken to need half the time."""
         earlier = [
             about
             for about in self.trainings
             if about["kind"] == training.kind
             and about["model"] == machine.model
-            and machine.is_on(about.get("device", machine.device))
+            and about.get("device", machine.device) == machine.device
         ]
-        counted = [about for about in earlier if about["examples"]]
-        if counted:
-            each = sum(about["seconds"] for about in counted) / sum(about["examples"] for about in counted)
-            return each * training.examples, True
+        earlier = [about for about in earlier if about.get("machine") == earlier[-1].get("machine")]
+        spent = [about["seconds"] * about.get("processes", 1) / processes for about in earlier]
+        if examples := sum(about["examples"] or 0 for about in earlier):
+            counted = sum(seconds for seconds, about in zip(spent, earlier, strict=True) if about["examples"])
+            return counted / examples * training.examples, True
         if earlier:
-            return sum(about["seconds"] for about in earlier) / len(earlier), True
+            return sum(spent) / len(earlier), True
         tokens = training.examples * training.tokens
-        return seconds_of(tokens, machine.weights, gpus=int(machine.device == "cuda")), False
+        return seconds_of(tokens, machine.weights, gpus=int(machine.device == "cuda")) / processes, False
+
+
+def on_record(kind: str, model: str) -> str:
+    """What records call the model that answers requests of a kind."""
+    return f"preference model of {model}" if kind == "reward" else model
 
 
 def measured(store: Path) -> Throughput:
     """All that was measured with this store; a damaged training is left out."""
     names, trainings = model_names(store), []
-    for path in sorted((store / TRAININGS).glob(f"[!.]*/{TrainingStore.ABOUT}")):
+    kept = (store / TRAININGS).glob(f"[!.]*/{TrainingStore.ABOUT}")
+    for path in sorted(kept, key=lambda path: (path.stat().st_mtime_ns, path)):
         with suppress(BadInput, KeyError, TypeError, AttributeError):
             about, examples = read_json(path), path.parent / "examples.json"
             passes = about["ingredients"].get("settings", {}).get("epochs", 1)

@@ -1,6 +1,6 @@
 """What a run says of itself: what it is made of as it starts, where it stands as it ends, and what failed."""
 
-from ethos.plan_command import note_run, refuse_over_budget
+from ethos.plan_command import note_run, refuse_missing_keys, refuse_over_budget
 from ethos.run_status import failure, note_command, run_status, summary, write_plan
 
 note_run(workflow, settings=settings, constitutions=constitutions, drifted_to=drifted_to)
@@ -8,6 +8,7 @@ note_run(workflow, settings=settings, constitutions=constitutions, drifted_to=dr
 
 onstart:
     try:
+        refuse_missing_keys()
         refuse_over_budget()
     except BadInput as error:
         refuse(error)

@@ -14,11 +14,13 @@ from typing import Any
 
 @dataclass
 class Failure:
-    """Instead of an answer: a status with a message, or, without a status, silence for some seconds."""
+    """Instead of an answer: a status with a message or a page, or, without a status, silence for some seconds or a lost connection."""
 
     status: int = 0
     message: str = ""
     seconds: float = 0.0
+    page: str | None = None
+    is_lost: bool = False
 
 
 @dataclass
@@ -34,7 +36,8 @@ class Endpoint:
     _at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def reply(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
+    def reply(self, body: dict[str, Any], key: str) -> tuple[int, dict[str, Any] | str]:
+        """Status, and JSON or a page. Raises ConnectionError where there is to be no answer."""
         with self._lock:
             self.asked.append(body)
             self.keys.add(key)
@@ -44,6 +47,10 @@ class Endpoint:
         time.sleep(failure.seconds if failure else 0.02)
         with self._lock:
             self._at_once -= 1
+        if failure and failure.is_lost:
+            raise ConnectionError
+        if failure and failure.page is not None:
+            return failure.status, failure.page
         if failure and failure.status:
             return failure.status, {"error": {"message": failure.message}}
         text = self.answer(body)
@@ -60,17 +67,17 @@ def serving(endpoint: Endpoint) -> Iterator[Endpoint]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, answer = endpoint.reply(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
-            content = json.dumps(answer).encode()
             try:
+                status, answer = endpoint.reply(body, self.headers.get("Authorization", "").removeprefix("Bearer "))
+                content = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", "text/html" if content.startswith(b"<") else "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.send_header("retry-after-ms", "5")
                 self.end_headers()
                 self.wfile.write(content)
-            except BrokenPipeError:
-                pass  # who asked has gone
+            except ConnectionError:  # who asked has gone, or is to think that we have
+                self.close_connection = True
 
         def log_message(self, *_: object) -> None:
             pass

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ethos.api_engine import ApiEngine, Spending
+from ethos.api_engine import ApiEngine
 from ethos.engine import Completion, Message, Request, Sampling, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.execution_settings import ApiLimits
@@ -34,7 +37,7 @@ def requests(count: int, **others) -> list[Request]:
     return [Request(chat(user=f"number {number}"), SAMPLING, seed=number, **others) for number in range(count)]
 
 
-def engine(endpoint: Endpoint, spent: tuple[int, int] = (0, 0), **limits) -> ApiEngine:
+def engine(endpoint: Endpoint, request: dict[str, str | None] | None = None, **limits) -> ApiEngine:
     return ApiEngine(
         "teacher",
         model="big",
@@ -42,7 +45,7 @@ def engine(endpoint: Endpoint, spent: tuple[int, int] = (0, 0), **limits) -> Api
         key="TEST_API_KEY",
         limits=ApiLimits(**{"retries": 3} | limits),
         thinking_tags=("<think>", "</think>"),
-        spent=spent,
+        request=request,
     )
 
 
@@ -76,6 +79,29 @@ def test_a_request_is_sent_as_it_is_meant(endpoint: Endpoint) -> None:
     assert endpoint.keys == {KEY}
 
 
+def test_an_endpoint_with_another_dialect_is_asked_in_it(endpoint: Endpoint) -> None:
+    request = {"max_tokens": "max_completion_tokens", "seed": None, "top_p": None}
+    ask(engine(endpoint, request=request), requests(1))
+    said = [{"role": "user", "content": "number 0"}]
+    assert endpoint.asked == [{"model": "big", "messages": said, "temperature": 0.7, "max_completion_tokens": 20}]
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "is_same"),
+    [({"max_tokens": "max_completion_tokens", "seed": None}, True), ({"temperature": None}, False)],
+)
+def test_a_dialect_makes_another_model_only_where_it_means_something(
+    tmp_path: Path, request_fields: dict[str, str | None], is_same: bool
+) -> None:
+    keys = []
+    for name, request in (("plain", {}), ("dialect", request_fields)):
+        source = ModelSource(source="api:big@https://api.example.org/v1", request=request)
+        (tmp_path / name).mkdir()
+        write_json(tmp_path / name / "identity.json", prepare_model("teacher", source, tmp_path / name))
+        keys.append(StoredEngine(tmp_path / name / "identity.json", stage="test").key)
+    assert (keys[0] == keys[1]) == is_same
+
+
 def test_thinking_is_kept_apart_and_what_the_answer_was_to_begin_with_is_not_said_twice(endpoint: Endpoint) -> None:
     endpoint.answer = lambda body: "<think>Hm.</think>1. What is rust?"
     [answer] = ask(engine(endpoint), requests(1, prefill="1.")).values()
@@ -84,8 +110,14 @@ def test_thinking_is_kept_apart_and_what_the_answer_was_to_begin_with_is_not_sai
 
 @pytest.mark.parametrize(
     "failure",
-    [Failure(429, "Slow down."), Failure(500, "Oh."), Failure(503, "Busy."), Failure(seconds=1.5)],
-    ids=["429", "500", "503", "time-out"],
+    [
+        Failure(429, "Slow down."),
+        Failure(500, "Oh."),
+        Failure(503, "Busy."),
+        Failure(seconds=1.5),
+        Failure(is_lost=True),
+    ],
+    ids=["429", "500", "503", "time-out", "lost connection"],
 )
 def test_what_passes_is_tried_again(endpoint: Endpoint, failure: Failure) -> None:
     endpoint.failures = [failure]
@@ -103,6 +135,63 @@ def test_what_does_not_pass_is_asked_once_and_told_in_a_line_without_the_key(end
     said = str(caught.value)
     assert said.startswith("models.teacher: ") and f"answered {status}" in said
     assert "\n" not in said and KEY not in said
+
+
+def test_a_connection_that_is_always_lost_is_told_in_a_line(endpoint: Endpoint) -> None:
+    endpoint.failures = [Failure(is_lost=True)] * 9
+    with pytest.raises(BadInput, match=r"^models.teacher: \S+ gave no answer in 2 attempts"):
+        ask(engine(endpoint, retries=1), requests(1))
+    assert len(endpoint.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<!doctype html>\n<title>Welcome</title>",
+        "Not JSON at all",
+        "[]",
+        '{"error": {"message": "No such route"}}',
+        '{"choices": []}',
+        '{"choices": [{"message": {"content": "Hi."}, "finish_reason": "stop"}]}',
+    ],
+)
+def test_what_is_no_completion_is_told_in_a_line_and_those_under_way_are_kept(endpoint: Endpoint, page: str) -> None:
+    endpoint.failures = [Failure(200, page=page)]
+    answers: dict[int, Completion] = {}
+    with pytest.raises(BadInput) as caught:
+        engine(endpoint, concurrency=3).generate(requests(20), answers.__setitem__)
+    said = str(caught.value)
+    assert "without a completion or without counting its tokens; check the address, most end in /v1. It said: " in said
+    assert "\n" not in said
+    assert 0 < len(answers) == len(endpoint.asked) - 1 < 6
+
+
+@pytest.mark.parametrize("error", [OSError("No space left"), ZeroDivisionError()], ids=["disk", "defect"])
+def test_whatever_goes_wrong_those_under_way_are_kept(endpoint: Endpoint, error: Exception) -> None:
+    answers: dict[int, Completion] = {}
+
+    def keep(index: int, answer: Completion) -> None:
+        answers[index] = answer
+        if len(answers) == 1:
+            raise error
+
+    with pytest.raises(type(error)):
+        engine(endpoint, concurrency=4).generate(requests(20), keep)
+    assert len(answers) == len(endpoint.asked) < 20
+
+
+def test_an_interruption_waits_for_what_is_under_way(endpoint: Endpoint) -> None:
+    def interrupt(body) -> str:
+        if body["messages"][-1]["content"] == "number 3":
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.1)
+        return "Yes."
+
+    endpoint.answer = interrupt
+    answers: dict[int, Completion] = {}
+    with pytest.raises(KeyboardInterrupt):
+        engine(endpoint, concurrency=4).generate(requests(20), answers.__setitem__)
+    assert len(answers) == len(endpoint.asked) == 4
 
 
 def test_an_endpoint_that_keeps_failing_is_given_up_and_what_it_answered_is_kept(endpoint: Endpoint) -> None:
@@ -133,21 +222,6 @@ def test_a_missing_key_is_named(endpoint: Endpoint, monkeypatch: pytest.MonkeyPa
 def test_likelihoods_are_refused(endpoint: Endpoint) -> None:
     with pytest.raises(BadInput, match="can't say how likely a given text is"):
         engine(endpoint).score([ScoreRequest(chat(user="Hello?"), "Hi.")], lambda index, score: None)
-
-
-def test_nothing_is_sent_that_could_pass_the_limit(endpoint: Endpoint) -> None:
-    """Each answer costs 14 tokens, and could cost 22."""
-    answers: dict[int, Completion] = {}
-    with pytest.raises(BadInput, match=r"execution.api.teacher: bought 56 tokens.* could pass max_tokens \(70\)"):
-        engine(endpoint, max_tokens=70, concurrency=1).generate(requests(20), answers.__setitem__)
-    assert len(answers) == len(endpoint.asked) == 4
-
-
-def test_what_earlier_jobs_bought_counts_and_money_is_a_limit_too() -> None:
-    limits = ApiLimits(prompt_price=2, completion_price=10, max_money=0.001)
-    assert Spending(limits, 100, 50).money == pytest.approx(0.0007)
-    assert Spending(limits, 100, 50).allows(requests(1))
-    assert not Spending(limits, 100, 70).allows(requests(2))
 
 
 def test_an_answer_is_bought_once_and_the_key_is_in_no_file(

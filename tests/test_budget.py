@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import pytest
 
+from ethos.api_engine import ApiEngine
 from ethos.budget import Meter, Use, refuse_beyond, used
 from ethos.engine import Request, Sampling, chat
 from ethos.errors import BadInput
-from ethos.execution_settings import Budget, Execution
+from ethos.execution_settings import ApiLimits, Budget, Execution
 from ethos.files import write_json
 from ethos.models import content_identity
 from ethos.settings import ModelSource
 from ethos.store import TrainingStore
 from ethos.stored_engine import StoredEngine
-from ethos.work import Work, read_work, record_work
+from ethos.work import Work, new_record, read_work, record_work
 from scripts.prepare_model import prepare_model
+from tests.conftest import ROOT
 from tests.endpoint import Endpoint, serving
 
-PRICES = {"api": {"far": {"prompt_price": 2, "completion_price": 10, "concurrency": 2}}}
+FAR = {"prompt_price": 2, "completion_price": 10, "concurrency": 2}
+PRICES = {"api": {"far": FAR}}
 
 
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes this process a job of a run with a budget."""
+    """Makes this process a job of a run with a budget; `max_...` limit the model behind an endpoint."""
 
-    def start(run: str = "demo", **budget: float) -> None:
-        execution = {"store": str(tmp_path / "store"), "device": "cpu", "batch_size": 4, "budget": budget, **PRICES}
+    def start(run: str = "demo", **limits: float) -> None:
+        far = {name: limit for name, limit in limits.items() if name.startswith("max_")}
+        budget = {name: limit for name, limit in limits.items() if name not in far}
+        execution = {"store": str(tmp_path / "store"), "device": "cpu", "batch_size": 4, "budget": budget}
+        execution |= {"api": {"far": FAR | far}}
         monkeypatch.setenv("ETHOS_EXECUTION", json.dumps(execution))
         monkeypatch.setenv("ETHOS_RUN", run)
         monkeypatch.setattr("ethos.store._opened", {})
@@ -47,12 +57,13 @@ def test_use_is_that_of_the_runs_own_records_by_where_it_was_done_and_at_the_pri
     works = [
         Work("generate", "a", "near", 5, 1800, "cuda", 1800, 300, 200, run="demo"),
         Work("sft training", "b", "near", 1, 3600, "cpu", run="demo"),
+        Work("dpo training", "b", "near", 1, 1800, "cuda", run="demo", processes=4),
         Work("generate", "c", "far", 5, 360, "api", 0, 1_000_000, 100_000, run="demo"),
         Work("generate", "a", "near", 5, 9999, "cuda", 0, 300, 200, run="other"),
         Work("generate", "a", "near", 5, 9999, "cuda", 0, 300, 200),
     ]
     found = used(works, "demo", Execution(device="cuda", jobs={"gpus": 2}, **PRICES))
-    assert found == Use(tokens=1_100_500, hours=pytest.approx(2.1), gpu_hours=2, money=pytest.approx(3))
+    assert found == Use(tokens=1_100_500, hours=pytest.approx(2.6), gpu_hours=4, money=pytest.approx(3))
 
 
 @pytest.mark.parametrize(
@@ -76,8 +87,8 @@ def test_what_fits_is_not_refused():
 
 def test_a_training_that_is_likely_to_pass_the_limit_is_not_begun(job, tmp_path: Path):
     job(hours=1.5)
-    record_work(tmp_path / "store", Work("dpo training", "distilled", "base", 1, 3600, "cpu"))
-    Meter("sft training", "introspection", "base", "cpu")  # of which nothing is known
+    record_work(new_record(tmp_path / "store"), Work("dpo training", "distilled", "base", 1, 3600, "cpu"))
+    Meter(tmp_path / "store", "sft training", "introspection", "base", "cpu")  # of which nothing is known
     begun = []
     with pytest.raises(BadInput, match=r"execution.budget.hours: 1 of 1.5 are used, and distilled takes about 1\."):
         TrainingStore(tmp_path / "store").train_once(
@@ -85,7 +96,95 @@ def test_a_training_that_is_likely_to_pass_the_limit_is_not_begun(job, tmp_path:
         )
     assert begun == []
     job(run="other", hours=1.5)
-    Meter("dpo training", "distilled", "base", "cpu")
+    Meter(tmp_path / "store", "dpo training", "distilled", "base", "cpu")
+
+
+def test_what_a_job_does_is_on_record_as_it_goes_and_jobs_beside_it_count_it(job, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("ethos.budget._EVERY", 0)
+    job(tokens=100)
+    one, other = (Meter(tmp_path / "store", "generate", stage, "near", "cpu") for stage in "ab")
+    with one.running(2.0), other.running():
+        one.add(20, 30)
+        one.add(5, 5)
+        [work] = read_work(tmp_path / "store")
+        assert (work.calls, work.prompt_tokens, work.completion_tokens, work.load_seconds) == (2, 25, 35, 2.0)
+        other.add(15, 15)
+        with pytest.raises(BadInput, match=r"^execution.budget.tokens: 60 of 100 are used, and b takes about 50\."):
+            other.add(10, 10)
+    assert [work.calls for work in read_work(tmp_path / "store")] == [2, 2]  # each in one record
+
+
+def test_a_models_own_limits_count_what_any_job_bought_of_it(job, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("ethos.budget._EVERY", 0)
+    bought = Work("generate", "a", "far", 1, 1.0, "api", 0, 40, 10)
+    job(max_tokens=100)
+    record_work(new_record(tmp_path / "store"), bought)
+    meter = Meter(tmp_path / "store", "generate", "b", "far", "api")
+    with meter.running():
+        meter.may_buy(25, 25)
+        with pytest.raises(
+            BadInput, match=r"^execution.api.far.max_tokens: bought 50 tokens, 0.00 in money; what comes next"
+        ):
+            meter.may_buy(25, 26)
+        meter.add(10, 10)
+        record_work(new_record(tmp_path / "store"), bought)  # by a job beside it
+        meter.add(1, 1)
+        with pytest.raises(BadInput, match=r"bought 122 tokens.* could pass max_tokens \(100\)"):
+            meter.may_buy(0, 0)
+    job(max_money=0.002)  # 102 read, and 32 written
+    meter = Meter(tmp_path / "store", "generate", "b", "far", "api")
+    meter.may_buy(100, 20)
+    with pytest.raises(BadInput, match=r"^execution.api.far.max_money: "):
+        meter.may_buy(1000, 100)
+
+
+# A job as Snakemake starts it, which then waits to be killed.
+JOB = """
+import click, time
+from ethos import script
+from ethos.budget import Meter
+from ethos.execution import store_folder
+
+@click.command()
+def main():
+    with Meter(store_folder(), "generate", "a", "far", "api").running() as meter:
+        meter.add(10, 10)
+        print("begun", flush=True)
+        time.sleep(60)
+
+script.run(main)
+"""
+
+
+def test_a_job_that_is_told_to_end_leaves_its_record(job, tmp_path: Path):
+    job()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", JOB], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"begun\n" and read_work(tmp_path / "store") == []
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    [work] = read_work(tmp_path / "store")
+    assert (work.calls, work.prompt_tokens, work.run) == (1, 10, "demo")
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_as_much_is_bought_as_the_limit_allows_however_many_are_asked_at_once(job, tmp_path: Path, concurrency: int):
+    """Each answer costs 10 + 4 tokens, and could cost 2 + 20."""
+    job(max_tokens=70)
+    with serving(Endpoint()) as endpoint:
+        limits = ApiLimits(concurrency=concurrency)
+        engine = ApiEngine("far", model="big", url=endpoint.url, key="", limits=limits, thinking_tags=("<", ">"))
+        meter = Meter(tmp_path / "store", "generate", "a", "far", "api")
+        with (
+            meter.running(),
+            pytest.raises(BadInput, match=r"far.max_tokens: bought 56 tokens.* could pass max_tokens \(70\)"),
+        ):
+            engine.generate(
+                requests(20),
+                lambda index, answer: meter.add(answer.prompt_tokens, answer.completion_tokens),
+                meter.may_buy,
+            )
+        assert len(endpoint.asked) == 4
 
 
 def test_an_endpoint_is_sent_nothing_that_could_pass_the_runs_budget(job, tmp_path: Path):
@@ -95,7 +194,9 @@ def test_an_endpoint_is_sent_nothing_that_could_pass_the_runs_budget(job, tmp_pa
         identity.parent.mkdir(parents=True)
         write_json(identity, prepare_model("far", ModelSource(source=f"api:big@{endpoint.url}"), identity.parent))
         job(money=0.00081)
-        with pytest.raises(BadInput, match="execution.api.far: bought .* raise it, or the budget, and run again"):
+        with pytest.raises(
+            BadInput, match=r"^execution.budget.money: 0 of 0.00081 are used, and test takes about 0\.000"
+        ):
             StoredEngine(identity, stage="test").generate(requests(40))
         assert 0 < len(endpoint.asked) < 40
         assert used(read_work(tmp_path / "store"), "demo", Execution(**PRICES)).money <= 0.00081

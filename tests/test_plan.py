@@ -42,8 +42,9 @@ def changed(**sections) -> Settings:
     return Settings.model_validate(TINY.model_dump() | sections)
 
 
-def planned(steps: list[Step], folder: Path, settings: Settings = TINY, *works: Work):
-    planner = Planner(settings, {"poeticism": POETICISM}, throughput=Throughput(works), results=folder)
+def planned(steps: list[Step], folder: Path, settings: Settings = TINY, *works: Work, **unfinished: list[Work]):
+    throughput = Throughput(works)
+    planner = Planner(settings, {"poeticism": POETICISM}, throughput=throughput, unfinished=unfinished, results=folder)
     return planner.plan(Steps(steps))
 
 
@@ -131,6 +132,42 @@ def test_hours_of_a_gpu_are_those_of_what_is_computed_here(tmp_path: Path):
     teacher = plan.stages["generate_teacher_responses"]
     assert 3 * teacher.tokens_to_do / 10**6 < teacher.money < 15 * teacher.tokens_to_do / 10**6
     assert plan.use.money == plan.total.money and plan.use.gpu_hours == plan.total.gpu_hours
+
+
+@pytest.mark.parametrize("shards", [0, 4])
+def test_what_killed_jobs_have_answered_is_not_to_do_again(tmp_path: Path, shards: int):
+    killed = [
+        Work("generate", "generate_responses", "tiny", calls, 5.0, "cpu", 0, 100 * calls, 20 * calls)
+        for calls in (40, 50)
+    ]
+    parts = [Step("generate_responses_shard", CELL | {"shard": f"{number + 1}-of-4"}) for number in range(shards)]
+    steps = [*parts, replace(CHAIN[1], after=tuple(range(shards)), unfinished="one")]
+    other = replace(CHAIN[2], after=(shards,), unfinished="other")
+    stages = planned([*steps, other], tmp_path, TINY, *killed, one=killed).stages
+    told = stages["generate_responses"]
+    assert (told.calls, told.calls_to_do, told.tokens_to_do) == (192, 192 - 90, pytest.approx((192 - 90) * 120))
+    assert not told.exact
+    assert stages["rank_responses"].calls_to_do == stages["rank_responses"].calls > 0
+    more = [replace(killed[0], calls=1000)]  # of an edit before
+    assert planned(steps, tmp_path, TINY, *killed, one=more).stages["generate_responses"].calls_to_do == 0
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_a_training_in_four_processes_takes_their_gpus_for_a_quarter_of_the_time(tmp_path: Path, device: str):
+    def told(processes: int) -> Cost:
+        execution = {"device": device, "training": {"processes": processes}}
+        dpo = TINY.distillation.model_dump() | {"batch_size": 4}
+        batches = {
+            name: getattr(TINY, name).model_dump() | {"batch_size": 4}
+            for name in ("preference_model", "alignment", "introspection")
+        }
+        settings = changed(execution=execution, distillation=dpo, **batches)
+        gpu = Work("generate", "generate_questions", "tiny", 10, 5.0, "cuda")  # what `auto` gave when last asked
+        return planned([Step("train_distilled", CELL)], tmp_path, settings, gpu).stages["train_distilled"]
+
+    assert told(4).seconds - START == pytest.approx((told(1).seconds - START) / 4)
+    assert told(1).gpu_hours == pytest.approx(told(1).seconds / 3600)
+    assert told(4).gpu_hours == pytest.approx(4 * told(4).seconds / 3600)
 
 
 def test_what_shards_answer_is_shared_among_them_and_counted_once(tmp_path: Path):

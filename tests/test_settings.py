@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from ethos.errors import BadInput
-from ethos.settings import Settings, load_settings, settings_from
+from ethos.settings import ModelSource, Settings, load_settings, settings_from
 from ethos.settings_docs import config_docs, config_schema, write_docs
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -111,6 +111,25 @@ def test_what_computes_a_model_behind_an_endpoint_is_not_the_config_s_to_say(tmp
     far = "    source: api:big@https://api.example.org/v1\n    engine: vllm\n"
     said = refusal(tmp_path, SMALLEST.replace("    source: path:build/tiny\n", far))
     assert said == "4: models.tiny: a model behind an endpoint is computed there; leave out `engine`"
+
+
+@pytest.mark.parametrize(
+    ("source", "request_fields", "said"),
+    [
+        ("path:build/tiny", "{seed: null}", "`request` is for models behind an endpoint"),
+        ("api:big@https://api.example.org/v1", "{max_tokens: null}", "`max_tokens` limits what an answer costs"),
+    ],
+)
+def test_a_dialect_is_an_endpoints_and_has_a_word_for_the_longest_answer(tmp_path, source, request_fields, said):
+    model = f"    source: {source}\n    request: {request_fields}\n"
+    refused = refusal(tmp_path, SMALLEST.replace("    source: path:build/tiny\n", model))
+    assert refused.startswith(f"4: models.tiny: {said}")
+
+
+def test_a_model_without_a_dialect_is_prepared_as_it_always_was():
+    source = "api:big@https://api.example.org/v1"
+    assert "request" not in ModelSource(source=source).as_json()
+    assert '"request":{"seed":null}' in ModelSource(source=source, request={"seed": None}).as_json()
 
 
 def test_a_missing_field_is_named(tmp_path):

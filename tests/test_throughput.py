@@ -11,9 +11,9 @@ from ethos.files import write_json
 from ethos.resources import seconds_of
 from ethos.store import TrainingStore
 from ethos.throughput import API_ANSWER, Machine, Throughput, measured
-from ethos.work import Work, record_work
+from ethos.work import Work, new_record, record_work
 
-CPU, CUDA, ANY = (Machine("small", device, 270) for device in ("cpu", "cuda", "auto"))
+CPU, CUDA = (Machine("small", device, 270) for device in ("cpu", "cuda"))
 ANSWERS = Ask("generate", "student", 50, 100, 40, 64, "settings", "fixed")
 SCORES = Ask("score", "student", 50, 100, 40, 40, "settings", "fixed")
 
@@ -53,11 +53,31 @@ def test_no_answer_is_expected_to_be_longer_than_it_may_be():
     assert throughput.tokens("sample_arms", ANSWERS, CPU) == (50, 64)
 
 
-def test_work_on_another_device_tells_nothing_unless_either_may_be_had():
+def test_work_on_another_device_tells_the_length_but_not_the_pace():
     throughput = Throughput([work("sample_arms", device="cuda", seconds=1.0)])
     assert throughput.seconds("sample_arms", ANSWERS, CUDA) == (pytest.approx(0.1), True)
-    assert throughput.seconds("sample_arms", ANSWERS, ANY)[1]
+    assert throughput.tokens("sample_arms", ANSWERS, CPU) == (50, 30)
     assert not throughput.seconds("sample_arms", ANSWERS, CPU)[1]
+
+
+def test_of_several_machines_and_engines_the_last_machine_with_the_models_own_engine_tells_the_pace():
+    def on(machine: str, seconds: float, engine: str = "transformers") -> Work:
+        return work("sample_arms", device="cuda", seconds=seconds, machine=machine, engine=engine)
+
+    def pace(*works: Work, engine: str = "transformers") -> float:
+        return Throughput(works).seconds("sample_arms", ANSWERS, Machine("small", "cuda", 270, engine=engine))[0]
+
+    old, new, served = on("A100", 40.0), on("H200", 10.0), on("H200", 5.0, "vllm")
+    assert pace(old, new) == pytest.approx(1) and pace(new, old) == pytest.approx(4)
+    assert pace(new, old, on("H200", 20.0)) == pytest.approx(1.5)  # all that the H200 did
+    assert pace(new, served) == pytest.approx(1) and pace(new, served, engine="vllm") == pytest.approx(0.5)
+    assert pace(new, engine="vllm") == pytest.approx(1)  # better than nothing
+    assert pace(on("", 30.0, "")) == pytest.approx(3)  # of an earlier Ethos
+    assert (Throughput().last_device, Throughput([new]).last_device) == ("cpu", "cuda")
+
+
+def test_what_was_cut_off_tells_no_pace():
+    assert not Throughput([work("sample_arms", calls=0)]).seconds("sample_arms", ANSWERS, CPU)[1]
 
 
 def test_a_preference_model_is_timed_by_its_own_rewards():
@@ -93,13 +113,25 @@ def test_a_training_is_timed_by_the_example_and_one_without_examples_as_a_whole(
     train("steering", 1, None)
     damaged = tmp_path / "trainings" / ("0" * 64) / "about.json"
     write_json(damaged, ["not", "a", "training"])
-    record_work(tmp_path, work("sample_arms"))
+    record_work(new_record(tmp_path), work("sample_arms"))
     throughput = measured(tmp_path)
     assert {about["kind"]: about["examples"] for about in throughput.trainings} == {"dpo": 60, "steering": None}
     assert {about["device"] for about in throughput.trainings} == {"cpu"}
     seconds = {about["kind"]: about["seconds"] for about in throughput.trainings}
     dpo, steering = (Train(kind, 120, 100, 100, "settings") for kind in ("dpo", "steering"))
-    assert throughput.training_seconds(dpo, ANY) == (pytest.approx(2 * seconds["dpo"]), True)
-    assert throughput.training_seconds(steering, ANY) == (seconds["steering"], True)
+    assert throughput.training_seconds(dpo, CPU) == (pytest.approx(2 * seconds["dpo"]), True)
+    assert throughput.training_seconds(steering, CPU) == (seconds["steering"], True)
     assert throughput.training_seconds(dpo, CUDA) == (seconds_of(12_000, 270, gpus=1), False)
     assert throughput.tokens("sample_arms", ANSWERS, CPU) == (50, 30)
+
+
+def test_twice_the_processes_take_half_the_time():
+    about = {"kind": "dpo", "model": "small", "device": "cuda", "examples": 100}
+    trainings = [
+        about | {"seconds": 100.0, "machine": "A100"},
+        about | {"seconds": 20.0, "machine": "H200", "processes": 2},
+    ]
+    dpo = Train("dpo", 200, 100, 100, "settings")
+    assert Throughput((), trainings).training_seconds(dpo, CUDA) == (pytest.approx(80), True)
+    assert Throughput((), trainings).training_seconds(dpo, CUDA, 4) == (pytest.approx(20), True)
+    assert Throughput().training_seconds(dpo, CUDA, 4) == (seconds_of(20_000, 270, gpus=1) / 4, False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,11 @@ def records(checkout: Checkout) -> dict[str, Work]:
     return {path.name: Work(**read_json(path)) for path in (checkout.folder / "store/work").glob("*.json")}
 
 
+def calls(works: Iterable[Work]) -> int:
+    """Requests to models."""
+    return sum(work.calls for work in works if not work.kind.endswith(" training"))
+
+
 def tokens(works: list[Work]) -> int:
     return sum(work.prompt_tokens + work.completion_tokens for work in works)
 
@@ -45,7 +51,7 @@ def test_a_finished_run_has_nothing_to_do_and_the_calls_and_tokens_that_are_on_r
     assert used["tokens"] == tokens(works) > 0 and used["hours"] > 0 == used["gpu_hours"]
     assert total["exact"] and told["longest_path"] == {"seconds": 0, "stages": []}
     # What two jobs asked is on record once, unless both asked it at the same time.
-    asked = sum(work.calls for work in works if not work.kind.endswith(" training"))
+    asked = calls(works)
     assert asked <= total["calls"] < 1.1 * asked
     for stage in ("sample_arms", "rank_responses", "evaluate_coherence", "train_preference_model"):
         made = [work for work in works if work.stage.partition(",")[0] == stage]
@@ -53,15 +59,24 @@ def test_a_finished_run_has_nothing_to_do_and_the_calls_and_tokens_that_are_on_r
         assert told["stages"][stage]["tokens"] == pytest.approx(tokens(made)), stage
 
 
-def test_a_second_character_takes_the_tokens_that_were_told_within_a_fifth(
+def test_a_second_character_takes_the_calls_that_were_told_and_the_tokens_within_a_fifth(
     finished: Checkout, finished_pair: Checkout, tmp_path: Path
 ) -> None:
     copy = finished.copy(tmp_path / "copy")
     copy.edit("config/test.yaml", "[poeticism]", "[poeticism, candor]")
-    told = plan(copy)["total"]
-    made = [work for name, work in records(finished_pair).items() if name not in records(finished)]
+    plan_of_both, before = plan(copy), records(finished)
+    told, stages = plan_of_both["total"], plan_of_both["stages"]
+    made = [work for name, work in records(finished_pair).items() if name not in before]
     assert told["measured"] and told["trainings_to_do"] == sum(work.kind.endswith(" training") for work in made) == 6
     assert told["tokens_to_do"] == pytest.approx(tokens(made), rel=0.2)
+    assert told["calls_to_do"] == pytest.approx(calls(made), rel=0.2)
+    counted = {rule for rule, stage in stages.items() if stage["calls_to_do"] and stage["exact"]}
+    assert counted >= {"sample_chat", "sample_robustness", "sample_prefill", "evaluate_capabilities", "evaluate_judges"}
+    for rule in counted:
+        # A plan counts base in each character's job; it has answered in the first one's.
+        stored = calls(work for work in before.values() if work.stage == f"{rule}, base")
+        asked = calls(work for work in made if work.stage.partition(",")[0] == rule)
+        assert stages[rule]["calls_to_do"] == asked + stored, rule
 
 
 def test_an_edited_trait_is_told_to_cost_its_share_and_nothing_runs(finished: Checkout, tmp_path: Path) -> None:
