@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ethos.constitution import Constitution
 from ethos.filters import language_of
 from ethos.finished_run import PREFERENCE_MODEL, Cell, base_facts
 from ethos.hub import hub_source, licence_of
@@ -91,6 +92,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         "dtype": dtype,
         "constitution": constitution.name,
         "traits": constitution.traits,
+        "imported": written_before(constitution),
         "recipe": recipe(arm, cell.settings.alignment.method),
         "settings": cell.settings,
         "counts": training_counts(results, seed, arm),
@@ -122,6 +124,11 @@ def source_in_words(name: str, source: ModelSource) -> str:
         file = source.file.rpartition("/")[2]
         return f"`{file}` in the Python package `{package}` {version}, its weights converted to bfloat16"
     return f"a local model, called `{name}` in the run"
+
+
+def written_before(constitution: Constitution) -> int:
+    """How many of a constitution's questions a model wrote before the run."""
+    return sum(len(trait.generated_questions or ()) for trait in constitution.traits)
 
 
 def training_counts(results: CellResults, seed: SeedResults, arm: str) -> dict[str, int]:

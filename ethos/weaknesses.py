@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
 from ethos.character import cues_per_hundred_words
-from ethos.constitution import Constitution, Trait
+from ethos.constitution import Constitution, Trait, placed_questions
 from ethos.folding import fold
 from ethos.giving_away import distinctive, gives_away, listed
 from ethos.phrases import DECLINES_TO_ANSWER
@@ -42,30 +42,27 @@ def _traits_not_in_the_first_person(constitution: Constitution, others: Others) 
 
 
 def _invitations_to_refuse(constitution: Constitution, others: Others) -> Found:
-    for location, text in _texts(constitution):
-        if "questions" not in location and (found := DECLINES_TO_ANSWER.search(text)):
+    for location, text in _statements(constitution):
+        if found := DECLINES_TO_ANSWER.search(text):
             yield location, f"{found[0]!r} invites refusals; say what the character does instead"
 
 
 def _questions_that_give_the_trait_away(constitution: Constitution, others: Others) -> Found:
     """By two words of the trait, or one that the constitution comes back to; by the character's name; by asking for a style."""
     recurring = _recurring(constitution)
-    for number, place, trait, question in _questions(constitution):
+    for location, trait, question in _questions(constitution):
         if problem := gives_away(question, trait, constitution.name, recurring):
-            yield (
-                ("traits", number, "questions", place),
-                f"{problem}; ask for something else, where the trait can show unasked",
-            )
+            yield location, f"{problem}; ask for something else, where the trait can show unasked"
 
 
 def _questions_that_repeat(constitution: Constitution, others: Others) -> Found:
     asked = _Asked()
     for name, other in others.items():
-        for _, _, _, question in _questions(other):
+        for _, _, question in _questions(other):
             asked.add(question, name)
-    for number, place, trait, question in _questions(constitution):
+    for location, trait, question in _questions(constitution):
         if earlier := asked.nearest(question):
-            yield ("traits", number, "questions", place), f"asks nearly the same as {earlier}; change or drop one"
+            yield location, f"asks nearly the same as {earlier}; change or drop one"
         asked.add(question, trait.id)
 
 
@@ -80,8 +77,9 @@ def _cues_that_are_shared(constitution: Constitution, others: Others) -> Found:
 
 
 def _cues_that_occur_in_the_file(constitution: Constitution, others: Others) -> Found:
+    texts = [*_statements(constitution), *((location, asked) for location, _, asked in _questions(constitution))]
     for place, cue in enumerate(constitution.cues):
-        for location, text in _texts(constitution):
+        for location, text in texts:
             if cues_per_hundred_words(text, [cue]):
                 where = ".".join(map(str, location))
                 yield ("cues", place), f"{cue!r} occurs in {where}, so an echo of it would count; choose another"
@@ -122,20 +120,18 @@ CHECKS: dict[tuple[str, str], Callable[[Constitution, Others], Found]] = {
 }
 
 
-def _questions(constitution: Constitution) -> Iterator[tuple[int, int, Trait, str]]:
+def _questions(constitution: Constitution) -> Iterator[tuple[Location, Trait, str]]:
     for number, trait in enumerate(constitution.traits):
-        for place, question in enumerate(trait.questions):
-            yield number, place, trait, question
+        for place, question in placed_questions(trait):
+            yield ("traits", number, *place), trait, question
 
 
-def _texts(constitution: Constitution) -> Iterator[tuple[Location, str]]:
-    """All texts of the traits with their places."""
+def _statements(constitution: Constitution) -> Iterator[tuple[Location, str]]:
+    """What is said of the traits, without their questions."""
     for number, trait in enumerate(constitution.traits):
         yield ("traits", number, "text"), trait.text
         if trait.clarification:
             yield ("traits", number, "clarification"), trait.clarification
-        for place, question in enumerate(trait.questions):
-            yield ("traits", number, "questions", place), question
 
 
 class _Asked:

@@ -39,10 +39,12 @@ def generate_for_traits(
     kept: dict[str, list[str]] = {trait.id: [] for trait in traits}
     counts: dict[str, dict[str, int]] = {trait.id: {} for trait in traits}
     filters = {trait.id: QuestionFilter(trait, constitution.name, settings.near_duplicate) for trait in traits}
-    examples = {
-        trait.id: [text for text, split in split_written(trait, settings.held_out).items() if split == "train"]
-        for trait in traits
-    }
+    examples = {}
+    for trait in traits:
+        for question in trait.generated_questions or ():
+            filters[trait.id].keep(question)
+        splits = split_given(trait, settings.held_out)
+        examples[trait.id] = [text for text in trait.questions or trait.all_questions if splits[text] == "train"]
     for attempt in range(settings.attempts):
         lacking = [trait for trait in traits if len(kept[trait.id]) < wanted]
         requests = [
@@ -80,11 +82,12 @@ def _place(trait: str, text: str) -> float:
     return int(sha256_of_text(f"{trait}\x1f{text}")[:15], 16) / 16**15
 
 
-def split_written(trait: Trait, held_out: float) -> dict[str, str]:
-    """The splits of a trait's hand-written questions, of which at least one is held out."""
-    splits = {text: split_of(trait.id, text, held_out) for text in trait.questions}
-    if "held_out" not in splits.values():
-        splits[min(splits, key=lambda text: _place(trait.id, text))] = "held_out"
+def split_given(trait: Trait, held_out: float) -> dict[str, str]:
+    """The splits of the questions that a constitution has for a trait; at least one is held out, a hand-written one if there are any."""
+    splits = {text: split_of(trait.id, text, held_out) for text in trait.all_questions}
+    first = trait.questions or trait.all_questions
+    if "held_out" not in map(splits.get, first):
+        splits[min(first, key=lambda text: _place(trait.id, text))] = "held_out"
     return splits
 
 
@@ -105,7 +108,8 @@ def generate_questions(
     texts: list[tuple[str, str, str]] = []
     for trait in constitution.traits:
         texts += [(trait.id, question, "written") for question in trait.questions]
-        texts += [(trait.id, question, "generated") for question in generated[trait.id]]
+        more = (*(trait.generated_questions or ()), *generated[trait.id])
+        texts += [(trait.id, question, "generated") for question in more]
     taken = {fold(text) for _, text, _ in texts}
     for text in prompt_lines("general_questions")[: settings.general]:
         if fold(text) not in taken:
@@ -118,14 +122,14 @@ def generate_questions(
         drawn, counts = draw_prompts(available, prompts.count, asked, seed)
         texts += [(_drawn_trait(constitution, text, seed), text, "extra") for text in drawn]
         passed_over.append(counts)
-    written = {trait.id: split_written(trait, settings.held_out) for trait in constitution.traits}
+    given = {trait.id: split_given(trait, settings.held_out) for trait in constitution.traits}
     rows = [
         {
             "question_id": sha256_of_text(f"{trait}\x1f{text}")[:16],
             "trait": trait,
             "text": text,
             "source": source,
-            "split": written[trait][text] if source == "written" else split_of(trait, text, settings.held_out),
+            "split": given[trait].get(text) or split_of(trait, text, settings.held_out),
         }
         for trait, text, source in texts
     ]

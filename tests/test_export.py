@@ -126,6 +126,20 @@ def test_the_card_holds_the_numbers_of_the_run_with_n_and_intervals(home: Path, 
     assert "Only one seed" in card and "| examples | 53 |" in card
 
 
+def test_the_card_tells_questions_that_a_model_wrote_before_the_run(tmp_path: Path, tiny_model: Path) -> None:
+    shared_run(tmp_path, tiny_model)
+    assert export(tmp_path, tmp_path / "before").exit_code == 0
+    record = json.loads((tmp_path / "results/demo/run.json").read_text())
+    trait = record["constitutions"]["poeticism"]["traits"][0]
+    trait["generated_questions"] = [trait["questions"].pop(), trait["questions"].pop()]
+    (tmp_path / "results/demo/run.json").write_text(json.dumps(record))
+    assert export(tmp_path, tmp_path / "after").exit_code == 0
+    assert export(tmp_path, tmp_path / "data", command="export-data").exit_code == 0
+    cards = {name: (tmp_path / name / "README.md").read_text() for name in ("before", "after", "data")}
+    assert "a model had written" not in cards["before"] and "a model had written 2 before the run" in cards["after"]
+    assert "2 of the questions stand in the constitutions and were written by models before the run" in cards["data"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
