@@ -17,7 +17,7 @@ from ethos.folding import fold
 from ethos.near_duplicates import NearDuplicates
 from ethos.prompts import prompt_lines
 from ethos.question_filters import QuestionFilter, length_of
-from ethos.question_lists import LENGTHS, first_items, list_request
+from ethos.question_lists import LENGTHS, asked_variety, first_items, list_request
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.stage_settings import Questions
@@ -29,8 +29,9 @@ log = logging.getLogger("ethos.questions")
 
 def generate_for_traits(
     engine: StoredEngine, constitution: Constitution, settings: Questions, seed: int
-) -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
-    """Generated questions of each trait, at most `generated_per_trait`, and the counts of what was not used.
+) -> tuple[dict[str, list[str]], dict[str, dict[str, int]], dict[str, int]]:
+    """Generated questions of each trait, at most `generated_per_trait`, the counts of what was not used, and how many were asked
+    for by length.
 
     Asks in rounds, all traits that still lack questions at once, `attempts` rounds at most. A held-out question is not
     shown to the model: what it makes of it would train.
@@ -38,6 +39,7 @@ def generate_for_traits(
     traits, wanted = constitution.traits, settings.generated_per_trait
     kept: dict[str, list[str]] = {trait.id: [] for trait in traits}
     counts: dict[str, dict[str, int]] = {trait.id: {} for trait in traits}
+    asked = dict.fromkeys(LENGTHS, 0)
     filters = {trait.id: QuestionFilter(trait, constitution.name, settings.near_duplicate) for trait in traits}
     examples = {}
     for trait in traits:
@@ -59,6 +61,7 @@ def generate_for_traits(
             for trait in lacking
         ]
         for trait, request, completion in zip(lacking, requests, engine.generate(requests), strict=True):
+            asked[asked_variety(trait.id, attempt, seed)[0]] += settings.per_list
             for question in first_items(request, completion.text):
                 reason = filters[trait.id].reason(question)
                 if reason:
@@ -69,7 +72,7 @@ def generate_for_traits(
     for trait in traits:
         if missing := wanted - len(kept[trait.id]):
             counts[trait.id]["missing"] = missing
-    return kept, counts
+    return kept, counts, asked
 
 
 def split_of(trait: str, text: str, held_out: float) -> str:
@@ -101,10 +104,10 @@ def generate_questions(
     """Collect and split the questions of a constitution.
 
     extra: the messages of each of `settings.extra`. Returns rows of tables.QUESTIONS, traits in order, everyday and extra
-    questions last, and the counts: per source, per split, lengths per source, per trait what was generated and not used,
-    and for each of `settings.extra` what was passed over.
+    questions last, and the counts: per source, per split, lengths per source, how many were asked of a model by length, per
+    trait what was generated and not used, and for each of `settings.extra` what was passed over.
     """
-    generated, not_used = generate_for_traits(engine, constitution, settings, seed)
+    generated, not_used, asked_for = generate_for_traits(engine, constitution, settings, seed)
     texts: list[tuple[str, str, str]] = []
     for trait in constitution.traits:
         texts += [(trait.id, question, "written") for question in trait.questions]
@@ -135,7 +138,8 @@ def generate_questions(
     ]
     _hold_out_what_is_nearly_held_out(rows, asked)
     counts = {name: _count(rows, name) for name in ("source", "split")}
-    return rows, counts | {"length": _count_lengths(rows), "not_used": not_used, "extra_not_used": passed_over}
+    lengths = {"length": _count_lengths(rows), "asked_length": asked_for}
+    return rows, counts | lengths | {"not_used": not_used, "extra_not_used": passed_over}
 
 
 def _drawn_trait(constitution: Constitution, text: str, seed: int) -> str:

@@ -120,6 +120,7 @@ def test_lengths_are_counted_by_source():
         "generated": {"short": 1, "medium": 1, "long": 1},
         "written": {"short": 2, "medium": 0, "long": 0},
     }
+    assert sorted(counts["asked_length"].values()) == [0, 0, 10], "one list of ten, all of one length"
 
 
 SWIMMING = [f"{verb} {place}?" for verb in ("Can I swim in", "Who owns", "When freezes") for place in (
