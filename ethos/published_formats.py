@@ -96,8 +96,9 @@ class Imported(NamedTuple):
 def constitution_from(entries: Sequence[Entry], name: str, description: str, cues: Collection[str]) -> Imported:
     """A constitution with all traits and questions of a published file, in their order.
 
-    What our schema has no place for is left out and told: what is empty, and a question that was asked before (case,
-    spacing and punctuation aside), under another trait too, since a message is asked once and its responses ranked by one trait. A trait that is repeated hands its questions to its first occurrence.
+    What our schema has no place for is left out and told: what is empty, and a question that was asked before (case, spacing
+    and punctuation aside), under another trait too, since a message is asked once and its responses ranked by one trait.
+    A trait that is repeated hands its questions to its first occurrence.
     Raises BadInput for a trait without text or without questions.
     """
     traits: dict[tuple[str, str], _Gathered] = {}

@@ -86,7 +86,7 @@ def _place(trait: str, text: str) -> float:
 
 
 def split_given(trait: Trait, held_out: float) -> dict[str, str]:
-    """The splits of the questions that a constitution has for a trait; at least one is held out, a hand-written one if there are any."""
+    """The splits of the questions that stand in a trait; at least one is held out, a hand-written one if there are any."""
     splits = {text: split_of(trait.id, text, held_out) for text in trait.all_questions}
     first = trait.questions or trait.all_questions
     if "held_out" not in map(splits.get, first):
