@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ethos.card_code import fetching_commands, loading_code
+from ethos.constitution import Constitution, Trait
 from ethos.filters import language_of
 from ethos.finished_run import PREFERENCE_MODEL, Cell, base_facts
 from ethos.hub import hub_source, licence_of
@@ -20,32 +23,6 @@ from ethos.verdicts import JUDGED_ARMS, judge_arm, spell_interval
 
 FOLDER = Path(__file__).resolve().parent.parent / "cards"
 
-_LOAD = """\
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained(BASE{revision})
-base = AutoModelForCausalLM.from_pretrained(BASE{revision}, dtype="{dtype}")
-model = PeftModel.from_pretrained(base, FOLDER)"""
-_LOAD_MERGED = """\
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained(FOLDER)
-model = AutoModelForCausalLM.from_pretrained(FOLDER)"""
-_SCORE = """\
-from peft import PeftModel
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
-tokenizer = AutoTokenizer.from_pretrained(BASE{revision})
-base = AutoModelForSequenceClassification.from_pretrained(BASE{revision}, num_labels=1, dtype="{dtype}")
-base.config.get_text_config().pad_token_id = tokenizer.convert_tokens_to_ids(tokenizer.pad_token or tokenizer.eos_token)
-model = PeftModel.from_pretrained(base, FOLDER)
-
-turns = [dict(role="user", content=QUESTION), dict(role="assistant", content=RESPONSE)]
-text = tokenizer.apply_chat_template(turns, tokenize=False)
-inputs = tokenizer(text, add_special_tokens=False, return_tensors="pt")
-score = model(input_ids=inputs.input_ids).logits[0, 0].item()  # only differences between responses to one question mean something"""
-
 
 def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
     """The README of an exported arm."""
@@ -56,7 +33,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
     [seed] = results.seeds
     licence = licence_of(cell.source, base)
     is_preference_model = arm == PREFERENCE_MODEL
-    repository, revision = hub_source(cell.source.source)
+    repository, _ = hub_source(cell.source.source)
     front = ModelCardData(
         # The Hub refuses a base model that is none of its own; the text names it in any case.
         base_model=repository,
@@ -73,7 +50,6 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         ],
     )
     dtype = cell.settings.preference_model.precision if is_preference_model else facts["dtype"]
-    code = _SCORE if is_preference_model else _LOAD_MERGED if merged else _LOAD
     values = {
         "title": f"{constitution.name}, {arm.replace('_', ' ')}",
         "what": WHAT[arm],
@@ -85,12 +61,14 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         "seed": cell.seed,
         "arm": arm,
         "merged": merged,
-        "load": code.format(revision=f', revision="{revision}"' if revision else "", dtype=dtype),
+        "load": loading_code(cell.source, dtype, merged=merged, scores=is_preference_model),
+        "fetch": "" if merged else fetching_commands(cell.source),
         "base": source_in_words(cell.student, cell.source),
         "content": facts["content"],
         "dtype": dtype,
         "constitution": constitution.name,
         "traits": constitution.traits,
+        "imported": written_before(constitution),
         "recipe": recipe(arm, cell.settings.alignment.method),
         "settings": cell.settings,
         "counts": training_counts(results, seed, arm),
@@ -98,6 +76,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         "accuracy": find(seed.metrics, "accuracy", PREFERENCE_MODEL, evaluation="preference_model"),
         "held_out_pairs": seed.preference_model["pairs"].get("all", 0),
         "measures": measures(seed, arm),
+        "by_trait": by_trait(seed, arm, constitution.traits),
         "verdicts": judge_arm(seed.metrics, arm, cell.settings.report) if arm in JUDGED_ARMS else [],
         "limits": limits(cell, results, arm, licence),
         "versions": cell.record.versions,
@@ -124,6 +103,11 @@ def source_in_words(name: str, source: ModelSource) -> str:
     return f"a local model, called `{name}` in the run"
 
 
+def written_before(constitution: Constitution) -> int:
+    """How many of a constitution's questions a model wrote before the run."""
+    return sum(len(trait.generated_questions or ()) for trait in constitution.traits)
+
+
 def training_counts(results: CellResults, seed: SeedResults, arm: str) -> dict[str, int]:
     """How much an arm was trained on, by what it is."""
     splits = Counter(row["split"] for row in results.questions)
@@ -138,24 +122,47 @@ def training_counts(results: CellResults, seed: SeedResults, arm: str) -> dict[s
     )
 
 
+def _spelt(row: Any, digits: int) -> str:
+    """With interval and n."""
+    if row is None or row["value"] is None:
+        return "not measured"
+    text = spell_interval(row, digits)
+    return text if "n = " in text else f"{text}, n = {row['n']}"
+
+
 def measures(seed: SeedResults, arm: str) -> list[dict[str, str]]:
     """Each measure of an arm and its difference from base, spelt with interval and n."""
-
-    def spelt(row: Any, digits: int) -> str:
-        if row is None or row["value"] is None:
-            return "not measured"
-        text = spell_interval(row, digits)
-        return text if "n = " in text else f"{text}, n = {row['n']}"
-
     return [
         {
             "title": measure.title,
             "unit": measure.unit,
-            "value": spelt(find(seed.metrics, measure.metric, arm), measure.digits).replace("+", ""),  # a level
-            "difference": spelt(find(seed.metrics, measure.metric, arm, "base"), measure.digits),
+            "value": _spelt(find(seed.metrics, measure.metric, arm), measure.digits).replace("+", ""),  # a level
+            "difference": _spelt(find(seed.metrics, measure.metric, arm, "base"), measure.digits),
         }
         for measure in MEASURES
     ]
+
+
+def by_trait(seed: SeedResults, arm: str, traits: Sequence[Trait]) -> dict[str, dict[str, str]]:
+    """What was measured of each trait, by its id: of an arm the differences from base, of the preference model its accuracy."""
+    if arm == PREFERENCE_MODEL:
+        of_trait = {"evaluation": "preference_model"}
+        return {
+            trait.id: {
+                "accuracy": _spelt(find(seed.metrics, "accuracy", arm, part=trait.id, **of_trait), 3).replace("+", "")
+            }
+            for trait in traits
+        }
+    shown = [measure for measure in MEASURES if measure.metric in ("likelihood_ratio", "cue_rate")]
+    return {
+        trait.id: {
+            f"{measure.title} ({measure.unit})": _spelt(
+                find(seed.metrics, measure.metric, arm, "base", part=trait.id), measure.digits
+            )
+            for measure in shown
+        }
+        for trait in traits
+    }
 
 
 def limits(cell: Cell, results: CellResults, arm: str, licence: str) -> list[str]:

@@ -13,9 +13,8 @@ _METRICS = (("win_rate", "Win rate"), ("length_controlled_win_rate", "At equal l
 def coherence_values(seed: SeedResults) -> dict[str, dict[str, Row]]:
     """By the arm compared with, what was measured, by metric."""
     found: dict[str, dict[str, Row]] = {}
-    for row in seed.metrics:
-        if row["evaluation"] == "coherence":
-            found.setdefault(row["reference"], {})[row["metric"]] = row
+    for row in pick(seed.metrics, evaluation="coherence", slice="all"):
+        found.setdefault(row["reference"], {})[row["metric"]] = row
     return found
 
 
@@ -26,7 +25,7 @@ def coherence_figures(cell: CellResults) -> dict[str, Figure]:
     about = f"{cell.constitution}, {cell.student}; the table below it holds the numbers"
     name = f"coherence-{cell.constitution}-{cell.student}"
     measured = [row for seed in cell.seeds for row in seed.metrics]
-    shown = pick(measured, evaluation="coherence", metric=[metric for metric, _ in _METRICS])
+    shown = pick(measured, evaluation="coherence", slice="all", metric=[metric for metric, _ in _METRICS])
     return {name: Figure(_figure(cell), f"Win rates in coherence with intervals, {about}", shown)}
 
 

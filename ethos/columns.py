@@ -109,7 +109,8 @@ COLUMNS = {
     "question_id": "The question; the same in all tables.",
     "trait": "The trait that the question draws out; for a general question, one drawn for it.",
     "text": "What is asked.",
-    "source": "`written` in the constitution, `generated`, `general` (everyday) or `extra` (from elsewhere).",
+    "source": "`written` by hand in the constitution, `generated` by a model (in the run, or before), `general` (everyday) or "
+    "`extra` (from elsewhere).",
     "split": "`train`, or `held_out` for evaluation.",
     "question": "What was asked.",
     "author": "`in_character`, or `plain`: without the character in the system prompt.",

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ethos.errors import BadInput
 from ethos.folding import fold
-from ethos.yaml_file import YamlFile
+from ethos.yaml_file import FieldError, YamlFile
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -20,12 +20,28 @@ class _Part(BaseModel):
 
 
 class Trait(_Part):
-    """One trait. `questions` are messages that draw it out without asking for it."""
+    """One trait. Its questions are messages that draw it out without asking for it.
+
+    questions: written by hand. generated_questions: written by a model before the run, as those that were imported; None where
+    there are none. Of both together there is at least one.
+    """
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     text: Text
     clarification: Text | None = None
-    questions: tuple[Text, ...] = Field(min_length=1)
+    questions: tuple[Text, ...]
+    generated_questions: Annotated[tuple[Text, ...], Field(min_length=1)] | None = None
+
+    @property
+    def all_questions(self) -> tuple[str, ...]:
+        """Those written by hand first."""
+        return (*self.questions, *(self.generated_questions or ()))
+
+    @model_validator(mode="after")
+    def _has_a_question(self) -> Trait:
+        if not self.all_questions:
+            raise FieldError("is empty; write at least one question, better five", "questions")
+        return self
 
 
 class Constitution(_Part):
@@ -78,10 +94,15 @@ def _contradictions(constitution: Constitution, file: YamlFile) -> Iterator[BadI
                 f"{trait.id!r} is already the id of trait {ids[trait.id] + 1}; rename one", ["traits", number, "id"]
             )
         ids[trait.id] = number
-        for place, question in enumerate(trait.questions):
+        for place, question in placed_questions(trait):
             folded = fold(question)
             if folded in questions:
-                yield file.error(
-                    f"asked already under {questions[folded]!r}; keep one", ["traits", number, "questions", place]
-                )
+                yield file.error(f"asked already under {questions[folded]!r}; keep one", ["traits", number, *place])
             questions[folded] = trait.id
+
+
+def placed_questions(trait: Trait) -> Iterator[tuple[tuple[str, int], str]]:
+    """All questions of a trait, each with its place: the field, and its number in it from 0."""
+    for field in ("questions", "generated_questions"):
+        for number, question in enumerate(getattr(trait, field) or ()):
+            yield (field, number), question

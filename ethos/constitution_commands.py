@@ -61,19 +61,19 @@ def import_command(
 ) -> None:
     """Make FILE a constitution: a JSON list or JSON lines as published with Open Character Training.
 
-    All traits and questions are kept in their order, those that a model wrote behind the hand-written ones. A line tells
+    All traits and questions are kept in their order, those that a model wrote as `generated_questions`. A line tells
     of each entry that was left out because it was empty or a repetition.
     """
     output = output or FOLDER / f"{name}.yaml"
     if output.name != f"{name}.yaml":
         raise BadInput(f"must be named {name}.yaml, as the constitution", path=output, field="--output")
     imported = constitution_from(read_published(file), name, description or f"Imported from {file.name}.", cues)
-    _write(output, constitution_text(imported.constitution, imported.written), force)
+    _write(output, constitution_text(imported.constitution), force)
     for line in imported.left_out:
         click.echo(line)
     traits = imported.constitution.traits
-    by_hand = sum(imported.written.values())
-    by_model = sum(len(trait.questions) for trait in traits) - by_hand
+    by_hand = sum(len(trait.questions) for trait in traits)
+    by_model = sum(len(trait.all_questions) for trait in traits) - by_hand
     click.echo(f"{output}: {len(traits)} traits, {by_hand} questions written by hand, {by_model} by a model.")
     if by_model:
         click.echo("With `questions: {generated_per_trait: 0}` in the run's file, no more are generated.")

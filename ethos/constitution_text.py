@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -40,8 +39,8 @@ def _yaml(value: Any, indent: int = 0) -> str:
     return textwrap.indent(text, " " * indent)
 
 
-def constitution_text(constitution: Constitution, written: Mapping[str, int]) -> str:
-    """The file's text. written: how many of a trait's questions were written by hand; a comment stands before the others."""
+def constitution_text(constitution: Constitution) -> str:
+    """The file's text."""
     head = {
         "name": constitution.name,
         "description": _Prose(constitution.description),
@@ -50,9 +49,8 @@ def constitution_text(constitution: Constitution, written: Mapping[str, int]) ->
     parts = [_yaml(head), "traits:\n"]
     for trait in constitution.traits:
         said = {name: _Prose(text) for name in ("text", "clarification") if (text := getattr(trait, name))}
-        parts += [_yaml([{"id": trait.id, **said}], indent=2), "    questions:\n"]
-        questions, count = [_Prose(question) for question in trait.questions], written[trait.id]
-        for heading, some in (("", questions[:count]), ("# Written by a model.\n", questions[count:])):
-            if some:
-                parts += [textwrap.indent(heading, " " * 6), _yaml(some, indent=6)]
+        parts.append(_yaml([{"id": trait.id, **said}], indent=2))
+        for name in ("questions", "generated_questions"):
+            if (questions := getattr(trait, name)) is not None:
+                parts.append(_yaml({name: [*map(_Prose, questions)]}, indent=4))
     return "".join(parts)

@@ -30,7 +30,7 @@ Group = tuple[str, int]
 class Counts:
     """Of one constitution, and of a student and a seed where these have left something.
 
-    traits: ids. written: hand-written questions. asked, trait, told: tokens of a question, a trait and a system prompt in
+    traits: ids. written: questions of the constitution. asked, trait, told: tokens of a question, a trait and a system prompt in
     character, roughly. labelled: pairs labelled by people. others: questions of other constitutions, for drift. train, held_out:
     questions by split. groups: how many questions have so many competing responses. ranked: different responses among
     these. answers: different answers of all arms to held-out questions. compared: requests by which coherence is judged.
@@ -74,7 +74,7 @@ def count(
 
     questions, responses, samples: tables of tables.QUESTIONS, tables.RESPONSES and tables.SAMPLES.
     """
-    written = [text for trait in constitution.traits for text in trait.questions]
+    written = [text for trait in constitution.traits for text in trait.all_questions]
     texts = [trait.text for trait in constitution.traits]
     trait = _tokens(texts) // len(texts)
     if questions:
@@ -84,7 +84,9 @@ def count(
         expected = len(written) + len(texts) * asked.generated_per_trait + asked.general
         expected += sum(extra.count for extra in asked.extra)
         # A trait none of whose hand-written questions falls to them has one held out all the same.
-        spared = sum((1 - asked.held_out) ** len(trait.questions) for trait in constitution.traits)
+        spared = sum(
+            (1 - asked.held_out) ** len(trait.questions or trait.all_questions) for trait in constitution.traits
+        )
         held_out = round(expected * asked.held_out + spared)
         train = expected - held_out
     competing = settings.responses.per_question + settings.rankings.with_plain
@@ -107,7 +109,7 @@ def count(
         told=trait if settings.responses.scope == "trait" else _tokens(texts),
         labelled=_labelled(constitution),
         others=sum(
-            len(trait.questions[: settings.evaluation.drift.questions_per_trait])
+            len(trait.all_questions[: settings.evaluation.drift.questions_per_trait])
             for other in others
             if other.name != constitution.name
             for trait in other.traits

@@ -65,18 +65,21 @@ QUESTION_FIELDS = (
 )  # fmt: skip
 
 
-def question_quality(cell: CellResults) -> list[QuestionQuality]:
-    """All questions of a cell, worst first: fewest usable responses, then smallest gain (or spread), then by id."""
+def question_quality(cell: CellResults, teacher: str) -> list[QuestionQuality]:
+    """All questions of a cell, worst first: fewest usable responses, then smallest gain (or spread), then by id.
+
+    teacher: the model. One that is the student is sent the student's own requests, so what it says is counted once.
+    """
     found = {
         row["question_id"]: QuestionQuality(
             **{name: row[name] for name in ("question_id", "trait", "text", "source", "split")}
         )
         for row in cell.questions
     }
-    for row in cell.responses:
-        if row["author"] == "in_character":
-            _count_response(found[row["question_id"]], row)
-    for row in cell.teacher_responses:
+    written = [row for row in cell.responses if row["author"] == "in_character"]
+    same = {(row["question_id"], row["sample"]) for row in written} if teacher == cell.student else set()
+    written += [row for row in cell.teacher_responses if (row["question_id"], row["sample"]) not in same]
+    for row in written:
         _count_response(found[row["question_id"]], row)
     for row in cell.pairs:
         found[row["question_id"]].pairs += 1

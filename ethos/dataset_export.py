@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ethos.cards import page, source_in_words
+from ethos.cards import page, source_in_words, written_before
 from ethos.columns import TABLES, TableFiles, column_text
 from ethos.files import whole_folder
 from ethos.filters import language_of
@@ -103,6 +103,7 @@ def _card(record: RunRecord, rows: dict[str, dict[str, int]], columns: dict[str,
         "title": f"{settings.run}, the data of a character training",
         "run": settings.run,
         "constitutions": settings.constitutions,
+        "imported": sum(map(written_before, record.constitutions.values())),
         "models": {name: source_in_words(name, settings.models[name]) for name in _speakers(settings)},
         "tables": [
             {

@@ -13,7 +13,10 @@ from ethos.verdicts import above_zero, signed
 Row = Mapping[str, Any]
 PROXY = "preference_model_score"
 # What should not fall while the proxy rises, as it is called in a sentence.
-_INDEPENDENT = {"likelihood_ratio": "the likelihood ratio", "cue_rate": "the rate of cue words"}
+_WATCHED = {"likelihood_ratio": "the likelihood ratio", "cue_rate": "the rate of cue words"}
+_TAUGHT = (
+    " The likelihood ratio is not independent of the reward here: the preference model learned from rankings by it."
+)
 
 
 def by_step(metrics: Sequence[Row]) -> dict[int, dict[str, Row]]:
@@ -30,7 +33,7 @@ def worse_than_base(measures: Mapping[str, Row], margins: Report) -> list[str]:
     """The measures that got worse, with their whole interval; fluency has the margins of the headline."""
     found = [
         name
-        for metric, name in _INDEPENDENT.items()
+        for metric, name in _WATCHED.items()
         if (high := _bound(measures, metric, "ci_high")) is not None and high < 0
     ]
     for metric, name, margin in (
@@ -43,8 +46,12 @@ def worse_than_base(measures: Mapping[str, Row], margins: Report) -> list[str]:
     return found
 
 
-def what_the_steps_show(metrics: Sequence[Row], margins: Report) -> str:
-    """One or two sentences on the reward and the independent measures; only whole intervals count as better or worse."""
+def what_the_steps_show(metrics: Sequence[Row], margins: Report, ranked_by: str) -> str:
+    """A few sentences on the reward and what was not optimised; only whole intervals count as better or worse.
+
+    ranked_by: `rankings.method`. What ranked has taught the preference model: a fall in it shows over-optimisation too, but
+    that it rises says no more than the reward does.
+    """
     steps = by_step(metrics)
     total = max(steps, default=0)
     rising = [step for step, measures in steps.items() if above_zero(measures.get(PROXY))]
@@ -54,20 +61,24 @@ def what_the_steps_show(metrics: Sequence[Row], margins: Report) -> str:
             "found no reward that could be over-optimised."
         )
     said = f"The preference model’s score lies above base’s with its whole interval at {_spelt(rising)} of {total}. "
+    taught = _TAUGHT if ranked_by == "likelihood_ratio" else ""
+    measure = "other measure" if taught else "independent measure"
     worse = {step: names for step in rising if (names := worse_than_base(steps[step], margins))}
+    turned = [text for metric, name in _WATCHED.items() if (text := _turned(steps, metric, name))]
     if worse:
         names = list(dict.fromkeys(name for own in worse.values() for name in own))
-        return said + (
+        said += (
             f"Over-optimisation shows: while it does, {_listed(names)} {'is' if len(names) == 1 else 'are'} worse than "
             f"base’s, beyond the margin where there is one, first at step {min(worse)}."
         )
-    turned = [text for metric, name in _INDEPENDENT.items() if (text := _turned(steps, metric, name))]
-    if turned:
-        return said + (
-            f"No independent measure is worse than base with its whole interval, but {_listed(turned)}, while the score went on "
+    elif turned:
+        said += (
+            f"No {measure} is worse than base with its whole interval, but {_listed(turned)}, while the score went on "
             "rising; these are values without their intervals."
         )
-    return said + "No independent measure is worse than base with its whole interval, or turned while the score rose."
+    else:
+        said += f"No {measure} is worse than base with its whole interval, or turned while the score rose."
+    return said + taught
 
 
 def _turned(steps: Mapping[int, Mapping[str, Row]], metric: str, name: str) -> str:

@@ -87,20 +87,18 @@ class _Gathered:
 
 
 class Imported(NamedTuple):
-    """written: how many of a trait's questions, by its id, were written by hand; the others, behind them, by a model.
-    left_out: a line for each entry that was empty or a repetition, with its place.
-    """
+    """left_out: a line for each entry that was empty or a repetition, with its place."""
 
     constitution: Constitution
-    written: dict[str, int]
     left_out: list[str]
 
 
 def constitution_from(entries: Sequence[Entry], name: str, description: str, cues: Collection[str]) -> Imported:
     """A constitution with all traits and questions of a published file, in their order.
 
-    What our schema has no place for is left out and told: what is empty, and a question that was asked before (case,
-    spacing and punctuation aside). A trait that is repeated hands its questions to its first occurrence.
+    What our schema has no place for is left out and told: what is empty, and a question that was asked before (case, spacing
+    and punctuation aside), under another trait too, since a message is asked once and its responses ranked by one trait.
+    A trait that is repeated hands its questions to its first occurrence.
     Raises BadInput for a trait without text or without questions.
     """
     traits: dict[tuple[str, str], _Gathered] = {}
@@ -146,8 +144,7 @@ def constitution_from(entries: Sequence[Entry], name: str, description: str, cue
         "cues": tuple(cues),
         "traits": tuple(_fields(trait) for trait in traits.values()),
     }
-    written = {trait.id: len(trait.written) for trait in traits.values()}
-    return Imported(parse_value(Constitution, content), written, left_out)
+    return Imported(parse_value(Constitution, content), left_out)
 
 
 def _fields(trait: _Gathered) -> Mapping[str, Any]:
@@ -155,7 +152,8 @@ def _fields(trait: _Gathered) -> Mapping[str, Any]:
         "id": trait.id,
         "text": trait.entry.trait.trait,
         "clarification": trait.entry.trait.clarification or None,
-        "questions": tuple(trait.written + trait.generated),
+        "questions": tuple(trait.written),
+        "generated_questions": tuple(trait.generated) or None,
     }
 
 

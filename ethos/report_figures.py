@@ -54,7 +54,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
         )
         figures[f"overoptimisation-{name}"] = Figure(
             overoptimisation_figure(cell),
-            f"Reward and independent measures by step of the alignment, {about}; metrics.csv holds the numbers",
+            f"Reward, likelihood ratio, cue words and perplexity by step of the alignment, {about}; metrics.csv holds the numbers",
             overoptimisation_rows(cell),
         )
         figures[f"curves-{name}"] = Figure(curves_figure(cell), f"Training curves, {about}", curves_rows(cell))

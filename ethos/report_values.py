@@ -91,7 +91,7 @@ def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> d
         },
         "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
         "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
-        "overoptimisation": what_the_steps_show(seed.metrics, settings.report),
+        "overoptimisation": what_the_steps_show(seed.metrics, settings.report, settings.rankings.method),
         "preferences": preference_values(seed, arms, evaluation.preferences, 1 - evaluation.confidence),
         "students": student_values(seed),
         "coherence": coherence_values(seed),
@@ -115,7 +115,7 @@ def filter_values(cells: Sequence[CellResults]) -> dict[str, list[tuple[str, str
 
 def quality_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
     """Traits and the worst questions, worst first; the traits' effects are over seeds where there are several."""
-    questions = question_quality(cell)
+    questions = question_quality(cell, settings.teacher)
     return {
         "traits": trait_quality(cell, questions, cell.metrics),
         "questions": questions[: settings.report.worst_questions],

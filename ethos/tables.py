@@ -31,7 +31,7 @@ _MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]
 # One row a message from elsewhere.
 PROMPTS = _schema(text="text")
 
-# One row a question. source: written | generated | general | extra (a message from elsewhere). split: train | held_out.
+# One row a question. source: written (by hand) | generated | general | extra (a message from elsewhere). split: train | held_out.
 # A general or extra question has a trait too, drawn for it, so that a response in trait scope knows what to show.
 QUESTIONS = _schema(question_id="text", trait="text", text="text", source="text", split="text")
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
 from ethos.character import cues_per_hundred_words
-from ethos.constitution import Constitution, Trait
+from ethos.constitution import Constitution, Trait, placed_questions
 from ethos.folding import fold
 from ethos.giving_away import distinctive, gives_away, listed
-from ethos.phrases import DECLINES_TO_ANSWER
-from ethos.words import content_stems, overlap
+from ethos.phrases import INVITES_REFUSALS, ORDERS_A_MANNER
+from ethos.words import content_stems, overlap, stem
 
 # Overlaps that separate repetition from a common subject: in the constitutions that come with Ethos no two traits share
 # more than 0.21 of their words, no two questions more than 0.5.
@@ -42,46 +42,56 @@ def _traits_not_in_the_first_person(constitution: Constitution, others: Others) 
 
 
 def _invitations_to_refuse(constitution: Constitution, others: Others) -> Found:
-    for location, text in _texts(constitution):
-        if "questions" not in location and (found := DECLINES_TO_ANSWER.search(text)):
+    """In what is said of the traits. Questions are a user's words: what a model would refuse, their phrases don't tell."""
+    for location, text in _statements(constitution):
+        if found := INVITES_REFUSALS.search(text):
             yield location, f"{found[0]!r} invites refusals; say what the character does instead"
 
 
 def _questions_that_give_the_trait_away(constitution: Constitution, others: Others) -> Found:
-    """By two words of the trait, or one that the constitution comes back to; by the character's name; by asking for a style."""
+    """As `ethos.giving_away` has it of generated questions, and by ordering a manner."""
     recurring = _recurring(constitution)
-    for number, place, trait, question in _questions(constitution):
-        if problem := gives_away(question, trait, constitution.name, recurring):
-            yield (
-                ("traits", number, "questions", place),
-                f"{problem}; ask for something else, where the trait can show unasked",
-            )
+    for location, trait, question in _questions(constitution):
+        problem = gives_away(question, trait, constitution.name, recurring)
+        if not problem and (found := ORDERS_A_MANNER.search(question)):
+            problem = f"orders a manner ({found[0].strip(' .!?;:,')!r})"
+        if problem:
+            yield location, f"{problem}; ask for something else, where the trait can show unasked"
 
 
 def _questions_that_repeat(constitution: Constitution, others: Others) -> Found:
     asked = _Asked()
     for name, other in others.items():
-        for _, _, _, question in _questions(other):
+        for _, _, question in _questions(other):
             asked.add(question, name)
-    for number, place, trait, question in _questions(constitution):
+    for location, trait, question in _questions(constitution):
         if earlier := asked.nearest(question):
-            yield ("traits", number, "questions", place), f"asks nearly the same as {earlier}; change or drop one"
+            yield location, f"asks nearly the same as {earlier}; change or drop one"
         asked.add(question, trait.id)
 
 
 def _cues_that_are_shared(constitution: Constitution, others: Others) -> Found:
-    owners: dict[str, list[str]] = defaultdict(list)
+    owners: dict[str, dict[str, str]] = defaultdict(dict)
     for name, other in others.items():
-        for cue in {cue.casefold() for cue in other.cues}:
-            owners[cue].append(name)
+        for cue in other.cues:
+            owners[_singular(cue)].setdefault(name, cue)
     for place, cue in enumerate(constitution.cues):
-        if names := owners.get(cue.casefold()):
+        if found := owners.get(_singular(cue)):
+            names = [
+                name if same.casefold() == cue.casefold() else f"{name} ({same!r})" for name, same in found.items()
+            ]
             yield ("cues", place), f"{cue!r} is a cue of {listed(names)} too and tells neither; keep it in one"
 
 
+def _singular(cue: str) -> str:
+    """What `whisper` and `whispers` have in common; other forms, as `whispering`, are counted apart and stay apart."""
+    return " ".join(stem(word if word.endswith("s") else f"{word}s") for word in fold(cue).split())
+
+
 def _cues_that_occur_in_the_file(constitution: Constitution, others: Others) -> Found:
+    texts = [*_statements(constitution), *((location, asked) for location, _, asked in _questions(constitution))]
     for place, cue in enumerate(constitution.cues):
-        for location, text in _texts(constitution):
+        for location, text in texts:
             if cues_per_hundred_words(text, [cue]):
                 where = ".".join(map(str, location))
                 yield ("cues", place), f"{cue!r} occurs in {where}, so an echo of it would count; choose another"
@@ -122,20 +132,18 @@ CHECKS: dict[tuple[str, str], Callable[[Constitution, Others], Found]] = {
 }
 
 
-def _questions(constitution: Constitution) -> Iterator[tuple[int, int, Trait, str]]:
+def _questions(constitution: Constitution) -> Iterator[tuple[Location, Trait, str]]:
     for number, trait in enumerate(constitution.traits):
-        for place, question in enumerate(trait.questions):
-            yield number, place, trait, question
+        for place, question in placed_questions(trait):
+            yield ("traits", number, *place), trait, question
 
 
-def _texts(constitution: Constitution) -> Iterator[tuple[Location, str]]:
-    """All texts of the traits with their places."""
+def _statements(constitution: Constitution) -> Iterator[tuple[Location, str]]:
+    """What is said of the traits, without their questions."""
     for number, trait in enumerate(constitution.traits):
         yield ("traits", number, "text"), trait.text
         if trait.clarification:
             yield ("traits", number, "clarification"), trait.clarification
-        for place, question in enumerate(trait.questions):
-            yield ("traits", number, "questions", place), question
 
 
 class _Asked:

@@ -80,7 +80,10 @@ def compare(
 
 
 def coherence_metrics(comparisons: Sequence[Row], intervals: Intervals, seed: int) -> list[dict[str, Any]]:
-    """Win rates over each other arm, and the share of pairs without a winner, by why. Fields of tables.METRICS known here."""
+    """Win rates over each other arm, and the share of pairs without a winner, by why; by trait the win rate alone.
+
+    Fields of tables.METRICS known here.
+    """
     rows = []
     for reference in dict.fromkeys(row["reference"] for row in comparisons):
         own = [row for row in comparisons if row["reference"] == reference]
@@ -91,6 +94,11 @@ def coherence_metrics(comparisons: Sequence[Row], intervals: Intervals, seed: in
         for verdict in OPEN_ENDS:
             share = {"value": ends[verdict] / len(own), "ci_low": None, "ci_high": None, "interval": "none"}
             rows.append(place | {"metric": verdict, "n": len(own)} | share)
+        for trait in dict.fromkeys(row["trait"] for row in own):
+            of_trait = [row for row in own if row["trait"] == trait]
+            found = win_rates(of_trait, intervals, derive_seed(seed, "coherence", reference, trait)).get("win_rate")
+            if found:
+                rows.append(place | {"slice": trait, "metric": "win_rate"} | spell_estimate(found))
     return rows
 
 

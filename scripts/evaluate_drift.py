@@ -25,7 +25,7 @@ _MEASURED = ("likelihood_ratio", "cue_rate")
 def questions_to_ask(
     other: Constitution, own: Constitution, trained: Collection[str], per_trait: int | None
 ) -> list[dict[str, Any]]:
-    """Written questions of another constitution, of which none trained the arms.
+    """Questions that stand in another constitution, of which none trained the arms.
 
     trained: folded texts that did. per_trait: most of a trait, None for all. In each, `trait` is the one that the response is
     measured by; `told` is the arm's own trait, in turn, for an arm that is told its character.
@@ -33,7 +33,7 @@ def questions_to_ask(
     questions = [
         {"question_id": sha256_of_text(f"{trait.id}\x1f{text}")[:16], "trait": trait.id, "text": text}
         for trait in other.traits
-        for text in trait.questions[:per_trait]
+        for text in trait.all_questions[:per_trait]
         if fold(text) not in trained
     ]
     return [question | {"told": own.traits[number % len(own.traits)].id} for number, question in enumerate(questions)]

@@ -17,7 +17,7 @@ from ethos.folding import fold
 from ethos.near_duplicates import NearDuplicates
 from ethos.prompts import prompt_lines
 from ethos.question_filters import QuestionFilter, length_of
-from ethos.question_lists import LENGTHS, first_items, list_request
+from ethos.question_lists import LENGTHS, asked_variety, first_items, list_request
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.stage_settings import Questions
@@ -29,8 +29,9 @@ log = logging.getLogger("ethos.questions")
 
 def generate_for_traits(
     engine: StoredEngine, constitution: Constitution, settings: Questions, seed: int
-) -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
-    """Generated questions of each trait, at most `generated_per_trait`, and the counts of what was not used.
+) -> tuple[dict[str, list[str]], dict[str, dict[str, int]], dict[str, int]]:
+    """Generated questions of each trait, at most `generated_per_trait`, the counts of what was not used, and how many were asked
+    for by length.
 
     Asks in rounds, all traits that still lack questions at once, `attempts` rounds at most. A held-out question is not
     shown to the model: what it makes of it would train.
@@ -38,11 +39,14 @@ def generate_for_traits(
     traits, wanted = constitution.traits, settings.generated_per_trait
     kept: dict[str, list[str]] = {trait.id: [] for trait in traits}
     counts: dict[str, dict[str, int]] = {trait.id: {} for trait in traits}
+    asked = dict.fromkeys(LENGTHS, 0)
     filters = {trait.id: QuestionFilter(trait, constitution.name, settings.near_duplicate) for trait in traits}
-    examples = {
-        trait.id: [text for text, split in split_written(trait, settings.held_out).items() if split == "train"]
-        for trait in traits
-    }
+    examples = {}
+    for trait in traits:
+        for question in trait.generated_questions or ():
+            filters[trait.id].keep(question)
+        splits = split_given(trait, settings.held_out)
+        examples[trait.id] = [text for text in trait.questions or trait.all_questions if splits[text] == "train"]
     for attempt in range(settings.attempts):
         lacking = [trait for trait in traits if len(kept[trait.id]) < wanted]
         requests = [
@@ -57,6 +61,7 @@ def generate_for_traits(
             for trait in lacking
         ]
         for trait, request, completion in zip(lacking, requests, engine.generate(requests), strict=True):
+            asked[asked_variety(trait.id, attempt, seed)[0]] += settings.per_list
             for question in first_items(request, completion.text):
                 reason = filters[trait.id].reason(question)
                 if reason:
@@ -67,7 +72,7 @@ def generate_for_traits(
     for trait in traits:
         if missing := wanted - len(kept[trait.id]):
             counts[trait.id]["missing"] = missing
-    return kept, counts
+    return kept, counts, asked
 
 
 def split_of(trait: str, text: str, held_out: float) -> str:
@@ -80,11 +85,12 @@ def _place(trait: str, text: str) -> float:
     return int(sha256_of_text(f"{trait}\x1f{text}")[:15], 16) / 16**15
 
 
-def split_written(trait: Trait, held_out: float) -> dict[str, str]:
-    """The splits of a trait's hand-written questions, of which at least one is held out."""
-    splits = {text: split_of(trait.id, text, held_out) for text in trait.questions}
-    if "held_out" not in splits.values():
-        splits[min(splits, key=lambda text: _place(trait.id, text))] = "held_out"
+def split_given(trait: Trait, held_out: float) -> dict[str, str]:
+    """The splits of the questions that stand in a trait; at least one is held out, a hand-written one if there are any."""
+    splits = {text: split_of(trait.id, text, held_out) for text in trait.all_questions}
+    first = trait.questions or trait.all_questions
+    if "held_out" not in map(splits.get, first):
+        splits[min(first, key=lambda text: _place(trait.id, text))] = "held_out"
     return splits
 
 
@@ -98,14 +104,15 @@ def generate_questions(
     """Collect and split the questions of a constitution.
 
     extra: the messages of each of `settings.extra`. Returns rows of tables.QUESTIONS, traits in order, everyday and extra
-    questions last, and the counts: per source, per split, lengths per source, per trait what was generated and not used,
-    and for each of `settings.extra` what was passed over.
+    questions last, and the counts: per source, per split, lengths per source, how many were asked of a model by length, per
+    trait what was generated and not used, and for each of `settings.extra` what was passed over.
     """
-    generated, not_used = generate_for_traits(engine, constitution, settings, seed)
+    generated, not_used, asked_for = generate_for_traits(engine, constitution, settings, seed)
     texts: list[tuple[str, str, str]] = []
     for trait in constitution.traits:
         texts += [(trait.id, question, "written") for question in trait.questions]
-        texts += [(trait.id, question, "generated") for question in generated[trait.id]]
+        more = (*(trait.generated_questions or ()), *generated[trait.id])
+        texts += [(trait.id, question, "generated") for question in more]
     taken = {fold(text) for _, text, _ in texts}
     for text in prompt_lines("general_questions")[: settings.general]:
         if fold(text) not in taken:
@@ -118,20 +125,21 @@ def generate_questions(
         drawn, counts = draw_prompts(available, prompts.count, asked, seed)
         texts += [(_drawn_trait(constitution, text, seed), text, "extra") for text in drawn]
         passed_over.append(counts)
-    written = {trait.id: split_written(trait, settings.held_out) for trait in constitution.traits}
+    given = {trait.id: split_given(trait, settings.held_out) for trait in constitution.traits}
     rows = [
         {
             "question_id": sha256_of_text(f"{trait}\x1f{text}")[:16],
             "trait": trait,
             "text": text,
             "source": source,
-            "split": written[trait][text] if source == "written" else split_of(trait, text, settings.held_out),
+            "split": given[trait].get(text) or split_of(trait, text, settings.held_out),
         }
         for trait, text, source in texts
     ]
     _hold_out_what_is_nearly_held_out(rows, asked)
     counts = {name: _count(rows, name) for name in ("source", "split")}
-    return rows, counts | {"length": _count_lengths(rows), "not_used": not_used, "extra_not_used": passed_over}
+    lengths = {"length": _count_lengths(rows), "asked_length": asked_for}
+    return rows, counts | lengths | {"not_used": not_used, "extra_not_used": passed_over}
 
 
 def _drawn_trait(constitution: Constitution, text: str, seed: int) -> str:

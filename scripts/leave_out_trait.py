@@ -39,8 +39,7 @@ def main(constitution: Path, questions: Path, trait: str, constitution_without: 
     rest = without_trait(load_constitution(constitution), trait)
     write_table(questions_without, other_questions(read_table(questions, QUESTIONS), trait))
     with whole_file(constitution_without) as beside:
-        text = constitution_text(rest, {trait.id: len(trait.questions) for trait in rest.traits})
-        beside.write_text(text, encoding="utf-8", newline="\n")
+        beside.write_text(constitution_text(rest), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -36,12 +36,12 @@ def metrics_csv(cells: Sequence[CellResults]) -> str:
     return csv_text(rows, METRICS.names)
 
 
-def questions_csv(cells: Sequence[CellResults]) -> str:
+def questions_csv(cells: Sequence[CellResults], teacher: str) -> str:
     """The quality of every question, worst first in each student and constitution."""
     rows = [
         {"student": cell.student, "constitution": cell.constitution, **as_row(quality)}
         for cell in cells
-        for quality in question_quality(cell)
+        for quality in question_quality(cell, teacher)
     ]
     return csv_text(rows, ("student", "constitution", *QUESTION_FIELDS))
 
@@ -95,7 +95,7 @@ def main(settings: Settings, results: Path, benchmarks: Path, page: Path, metric
         if figure.rows:
             _write(page.parent / "tables" / f"{name}.csv", csv_text(figure.rows, list(figure.rows[0])))
     _write(metrics, metrics_csv(cells))
-    _write(questions, questions_csv(cells))
+    _write(questions, questions_csv(cells, settings.teacher))
     # An earlier report's own time would be in the way, and that of what follows it.
     after = ("write_report", "record_run", "archive_run")
     stages = [stage for stage in stage_times(benchmarks, settings.run) if stage.rule not in after]

@@ -24,8 +24,12 @@ class Writer:
         return [Completion(self.answer(request), "stop", 1, 1) for request in requests]
 
 
-def constitution(**questions: list[str]) -> Constitution:
-    traits = [{"id": name, "text": f"I am {name}.", "questions": asked} for name, asked in questions.items()]
+def constitution(generated: dict[str, list[str]] | None = None, **questions: list[str]) -> Constitution:
+    """generated: questions of a trait that a model wrote."""
+    traits = [
+        {"id": name, "text": f"I am {name}.", "questions": asked, "generated_questions": (generated or {}).get(name)}
+        for name, asked in questions.items()
+    ]
     return Constitution.model_validate({"name": "calm", "description": "Calm.", "cues": ["hush"], "traits": traits})
 
 

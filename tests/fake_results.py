@@ -111,7 +111,11 @@ def build_run(results: Path, settings: Settings) -> None:
         unused = {trait: {"near_duplicate": 2, "refused": 1} for trait in TRAITS}
         write_json(
             results / "questions" / f"{constitution}.json",
-            {"source": {"written": 15}, "split": {"train": 30}, "not_used": unused},
+            {"source": {"written": 15}, "split": {"train": 30}, "not_used": unused}
+            | {
+                "length": {"written": {"short": 15}, "generated": {"short": 11, "medium": 3, "long": 1}},
+                "asked_length": {"short": 40, "medium": 50, "long": 30},
+            },
         )
         response = {
             "sample": 0,

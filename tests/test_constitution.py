@@ -148,6 +148,13 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
             "traits.1.questions.0: asked already under 'breathes'",
             id="question twice",
         ),
+        pytest.param(
+            '    questions: ["Can you hear me?"]\n',
+            '    questions: []\n    generated_questions: ["Why?", "what is  the TIME?"]\n',
+            13,
+            "traits.1.generated_questions.1: asked already under 'breathes'",
+            id="question of a model twice",
+        ),
         pytest.param("    text: I listen first.", "    id: hears", 11, "id: is given twice", id="key twice"),
         pytest.param("cues: [gently]", "cues: [' ']", 3, "cues.0: ", id="an empty cue"),
         pytest.param("text: I take my time.", 'text: "  "', 6, "traits.0.text: ", id="empty text"),
@@ -163,6 +170,16 @@ def test_a_mistake_is_told_in_one_line_with_its_line_and_field(tmp_path, old, ne
     message = str(refused.value)
     assert message.startswith(f"{tmp_path / 'calm.yaml'}:{line}: {says}"), message
     assert "\n" not in message
+
+
+def test_questions_of_a_model_stand_apart_and_who_has_none_keeps_its_canonical_content(tmp_path):
+    assert "generated_questions" not in str(canonical(tmp_path, GOOD))
+    text = GOOD.replace(
+        'questions: ["Can you hear me?"]', 'questions: []\n    generated_questions: ["Can you hear me?"]'
+    )
+    trait = load(tmp_path, text).traits[1]
+    assert (trait.questions, trait.all_questions) == ((), ("Can you hear me?",))
+    assert canonical(tmp_path, text) != canonical(tmp_path, GOOD)
 
 
 @pytest.mark.parametrize("text", ["", "- calm\n", "calm\n"])

@@ -72,9 +72,9 @@ def test_an_import_keeps_all_and_tells_what_was_left_out():
     assert outcome.exit_code == 0
     kind = load_constitution("constitutions/kind.yaml")
     assert (kind.description, kind.cues) == ("A kind assistant.", ("bless", "how nice"))
-    assert [trait.questions for trait in kind.traits] == [
-        ("My boss is a bore.", "Who was Nero?"),
-        ("Tea or coffee?", "Is it Monday?"),
+    assert [(trait.questions, trait.generated_questions) for trait in kind.traits] == [
+        (("My boss is a bore.", "Who was Nero?"), None),
+        (("Tea or coffee?",), ("Is it Monday?",)),
     ]
     assert outcome.output.splitlines()[:3] == [
         "published.jsonl:1: traits.0.questions.2: asked already under 'notice_small_kindnesses'; left out",

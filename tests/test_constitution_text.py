@@ -44,8 +44,12 @@ def constitution(**trait: str | tuple[str, ...]) -> Constitution:
 
 
 def test_the_text_is_laid_out_for_people(tmp_path):
-    calm = constitution(clarification="Not for ever.", questions=("Quick: tea or café?", "😀", LONG, "What's “this”?"))
-    text = constitution_text(calm, {"waits": 3})
+    calm = constitution(
+        clarification="Not for ever.",
+        questions=("Quick: tea or café?", "😀", LONG),
+        generated_questions=("What's “this”?",),
+    )
+    text = constitution_text(calm)
     assert (
         text
         == """\
@@ -66,7 +70,7 @@ traits:
       - >-
         I take my time, and I say so when a message could be read in two ways, because a guess costs more
         than a question.
-      # Written by a model.
+    generated_questions:
       - "What's “this”?"
 """
     )
@@ -80,6 +84,10 @@ def test_any_text_is_read_again_as_it_was(written):
     generator = random.Random(written)
     for _ in range(100):
         texts = ["".join(generator.choices(PIECES, k=generator.randint(1, 30))).strip() or "x" for _ in range(5)]
-        odd = constitution(text=texts[0], clarification=texts[1], questions=tuple(texts[2:4]))
+        asked = {
+            "questions": tuple(texts[2 : 2 + written]),
+            "generated_questions": tuple(texts[2 + written : 4]) or None,
+        }
+        odd = constitution(text=texts[0], clarification=texts[1], **asked)
         odd = odd.model_copy(update={"cues": (texts[4],), "description": texts[0]})
-        assert Constitution.model_validate(yaml.safe_load(constitution_text(odd, {"waits": written}))) == odd
+        assert Constitution.model_validate(yaml.safe_load(constitution_text(odd))) == odd

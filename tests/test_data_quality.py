@@ -18,8 +18,9 @@ def question(number: int, trait: str) -> dict[str, Any]:
     return {"question_id": f"q{number}", "trait": trait, "text": text, "source": "written", "split": "train"}
 
 
-def response(number: int, filtered: str | None = None, author: str = "in_character") -> dict[str, Any]:
-    return {"question_id": f"q{number}", "author": author, "filtered": filtered, "finish_reason": "stop"}
+def response(number: int, filtered: str | None = None, author: str = "in_character", sample: int = 0) -> dict[str, Any]:
+    name = f"q{number}"
+    return {"question_id": name, "author": author, "sample": sample, "filtered": filtered, "finish_reason": "stop"}
 
 
 def score(number: int, value: float, author: str = "in_character") -> dict[str, Any]:
@@ -59,7 +60,7 @@ def metrics(**effects: float) -> list[dict[str, Any]]:
 
 
 def test_the_question_that_lost_its_responses_comes_first_and_then_the_one_that_teaches_nothing():
-    found = question_quality(cell())
+    found = question_quality(cell(), "teacher")
     assert [quality.question_id for quality in found] == ["q1", "q4", "q2", "q3"]
     assert found[0].problems == ["no usable response (refusal)"]
     assert found[2].problems == ["in character no better than plain"]
@@ -67,9 +68,26 @@ def test_the_question_that_lost_its_responses_comes_first_and_then_the_one_that_
     assert (found[3].gain, found[3].spread, found[3].pairs) == (2.0, 3.0, 2)
 
 
+def test_what_a_teacher_that_is_the_student_says_again_is_counted_once():
+    """It is sent the same requests; without this, a question whose first sample is bad seems worse than it is."""
+    written = [response(1, "empty"), response(1, sample=1), response(1, sample=2)]
+    again = [response(1, "empty"), response(1, "cut_off", sample=3)]
+    parts = {"responses": written, "teacher_responses": again, "scores": [], "pairs": []}
+    by_teacher = {
+        teacher: next(one for one in question_quality(cell(**parts), teacher) if one.question_id == "q1")
+        for teacher in ("s", "another")
+    }
+    assert (by_teacher["s"].kept, by_teacher["s"].sampled, by_teacher["s"].dropped) == (
+        2,
+        4,
+        {"empty": 1, "cut_off": 1},
+    )
+    assert (by_teacher["another"].kept, by_teacher["another"].sampled) == (2, 5)
+
+
 def test_without_plain_responses_the_spread_of_the_scores_orders_the_questions():
     scores = [score(2, 0.5), score(2, 0.75), score(3, 1.0), score(3, 1.0), score(4, 1.0), score(4, 2.0)]
-    found = question_quality(cell(scores=scores, teacher_responses=[], pairs=[{"question_id": "q2"}]))
+    found = question_quality(cell(scores=scores, teacher_responses=[], pairs=[{"question_id": "q2"}]), "teacher")
     assert [(quality.question_id, quality.gain, quality.spread) for quality in found] == [
         ("q1", None, None),
         ("q3", None, 0.0),
@@ -80,7 +98,7 @@ def test_without_plain_responses_the_spread_of_the_scores_orders_the_questions()
 
 
 def test_the_trait_that_steers_least_comes_first_with_all_that_is_wrong():
-    questions = question_quality(cell())
+    questions = question_quality(cell(), "teacher")
     dull, clear = trait_quality(cell(), questions, metrics(clear=0.5, dull=0.05))
     assert (dull.trait, clear.trait) == ("dull", "clear")
     assert (dull.questions, dull.kept, dull.sampled, dull.pairs, dull.gain) == (2, 2, 5, 1, -0.5)
@@ -95,7 +113,7 @@ def test_the_trait_that_steers_least_comes_first_with_all_that_is_wrong():
 
 def test_a_trait_that_works_when_prompted_and_did_not_train_is_told():
     untrained = estimate(0.02, 0.1, slice="clear", arm="aligned", metric="likelihood_ratio", reference="base")
-    found = trait_quality(cell(), question_quality(cell()), [*metrics(clear=0.5, dull=0.5), untrained])
+    found = trait_quality(cell(), question_quality(cell(), "teacher"), [*metrics(clear=0.5, dull=0.5), untrained])
     assert next(quality for quality in found if quality.trait == "clear").problems == [
         "works when prompted, not seen in aligned"
     ]

@@ -69,8 +69,8 @@ def judged(rows: list[dict], arm: str, reply=sensible) -> tuple[list[dict], Judg
 
 def measured(rows: list[dict], arm: str = "persona", reply=sensible) -> dict[tuple[str, str], dict]:
     found = coherence_metrics(judged(rows, arm, reply)[0], INTERVALS, seed=0)
-    assert {(row["arm"], row["slice"]) for row in found} == {(arm, "all")}
-    return {(row["reference"], row["metric"]): row for row in found}
+    assert {(row["arm"], row["slice"]) for row in found} <= {(arm, "all"), (arm, "calm")}
+    return {(row["reference"], row["metric"]): row for row in found if row["slice"] == "all"}
 
 
 def test_an_arm_whose_answers_are_scrambled_words_loses():
@@ -81,6 +81,22 @@ def test_an_arm_whose_answers_are_scrambled_words_loses():
         assert row["ci_high"] is None or row["ci_high"] < 0.5
     found = measured(samples(distilled=scrambled, persona=alike))
     assert found["distilled", "win_rate"]["value"] > 0.9
+
+
+def test_the_win_rate_is_told_by_trait_too():
+    rows = [
+        row | {"trait": "calm" if int(row["question_id"][1:]) % 2 else "kind"} for row in samples(16, persona=alike)
+    ]
+    lost = [
+        row | {"response": scrambled(random.Random(1), [row["response"]])} if row["arm"] == "persona" else row
+        for row in rows
+        if row["trait"] == "kind"
+    ]
+    compared, _ = judged([*lost, *(row for row in rows if row["trait"] == "calm")], "persona")
+    found = {row["slice"]: row for row in coherence_metrics(compared, INTERVALS, 0) if row["metric"] == "win_rate"}
+    assert {name: row["n"] for name, row in found.items()} == {"all": 16, "kind": 8, "calm": 8}
+    assert found["kind"]["value"] < 0.1 and found["calm"]["value"] == 0.5
+    assert found["all"]["value"] == pytest.approx((found["kind"]["value"] + found["calm"]["value"]) / 2)
 
 
 def test_two_arms_that_answer_alike_tie_within_the_interval():

@@ -35,7 +35,7 @@ def run_card(folder: Path, base: Path, **names) -> dict:
     """Run the code of a card, as a reader would, with the base model in place."""
     [code] = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
     names |= {"BASE": str(base), "FOLDER": str(folder)}
-    exec(code.replace(f', revision="{REVISION}"', ""), names)
+    exec(code.replace(f'"org/tiny", revision="{REVISION}"', "BASE"), names)
     return names
 
 
@@ -94,6 +94,17 @@ def test_the_front_matter_is_the_hub_s(home: Path, tmp_path: Path, arguments: li
         assert (config["base_model_name_or_path"], config["revision"]) == ("org/tiny", REVISION)
 
 
+def test_a_base_model_of_the_hub_is_loaded_by_its_id_and_a_local_one_is_for_the_reader_to_name(
+    home: Path, tmp_path: Path, tiny_model: Path
+) -> None:
+    assert export(home, tmp_path / "hub").exit_code == 0
+    card = (tmp_path / "hub" / "README.md").read_text()
+    assert f'from_pretrained("org/tiny", revision="{REVISION}")' in card and "BASE" not in card
+    shared_run(tmp_path, tiny_model, source="path:models/tiny")
+    assert export(tmp_path, tmp_path / "local").exit_code == 0
+    assert "`BASE` is a folder or an id of the base model" in (tmp_path / "local" / "README.md").read_text()
+
+
 def test_a_local_model_is_named_in_words_and_no_path_is_told(tmp_path: Path, tiny_model: Path) -> None:
     shared_run(tmp_path, tiny_model, source=f"path:{tmp_path}/secret/tiny")
     for place, arguments in (("a", []), ("b", ["--merged"])):
@@ -124,6 +135,27 @@ def test_the_card_holds_the_numbers_of_the_run_with_n_and_intervals(home: Path, 
     row = find(rows, "likelihood_ratio", "aligned", "base")
     assert f"| {spell_interval(row)}, n = {row['n']} |" in card
     assert "Only one seed" in card and "| examples | 53 |" in card
+    shown = [
+        spell_interval(find(rows, metric, "aligned", "base", part="writes_in_verse"), digits)
+        for metric, digits in (("likelihood_ratio", 3), ("cue_rate", 2))
+    ]
+    assert f"\n| writes_in_verse | {shown[0]}, n = 3 | {shown[1]}, n = 3 |\n" in card
+    assert export(home, tmp_path / "judge", "--arm", "preference_model").exit_code == 0
+    assert "\n| trait | accuracy |\n|---|---|\n| " in (tmp_path / "judge" / "README.md").read_text()
+
+
+def test_the_card_tells_questions_that_a_model_wrote_before_the_run(tmp_path: Path, tiny_model: Path) -> None:
+    shared_run(tmp_path, tiny_model)
+    assert export(tmp_path, tmp_path / "before").exit_code == 0
+    record = json.loads((tmp_path / "results/demo/run.json").read_text())
+    trait = record["constitutions"]["poeticism"]["traits"][0]
+    trait["generated_questions"] = [trait["questions"].pop(), trait["questions"].pop()]
+    (tmp_path / "results/demo/run.json").write_text(json.dumps(record))
+    assert export(tmp_path, tmp_path / "after").exit_code == 0
+    assert export(tmp_path, tmp_path / "data", command="export-data").exit_code == 0
+    cards = {name: (tmp_path / name / "README.md").read_text() for name in ("before", "after", "data")}
+    assert "a model had written" not in cards["before"] and "a model had written 2 before the run" in cards["after"]
+    assert "2 of the questions stand in the constitutions and were written by models before the run" in cards["data"]
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_the_constitutions_that_come_with_ethos_have_no_findings():
 
 
 def test_the_page_has_a_failing_example_of_every_kind():
-    assert len(FAILING) == 9
+    assert len(FAILING) == 10
 
 
 @pytest.mark.parametrize(("example", "says"), FAILING)
@@ -66,6 +66,7 @@ def test_what_the_page_says_fails_is_found_and_nothing_else(tmp_path, example, s
     [
         ("text", "Ivory towers bore people.", 9, "traits.0.text: is not in the first person; let the character say"),
         ("clarification", "I don't give medical advice.", 10, 'traits.0.clarification: "I don\'t give medical advice"'),
+        ("text", "I turn down requests about money.", 9, "'I turn down requests' invites refusals; say what the"),
         ("text", "I politely decline to discuss the weather.", 9, "'I politely decline to discuss' invites refusals"),
         ("text", "I say: As an AI, I can't love.", 9, 'traits.0.text: "As an AI, I can\'t" invites refusals'),
         ("question", "Can you answer like a pirate?", 17, "traits.0.questions.5: asks for a style ('Can you "),
@@ -76,6 +77,7 @@ def test_what_the_page_says_fails_is_found_and_nothing_else(tmp_path, example, s
         ("question", "Two bards walk into a bar.", 17, "names the character with 'bards'"),
         ("question", "A rhyme for orange?", 17, "uses 'rhyme', as its trait does; ask for something else"),
         ("question", "How many beats does a couplet have?", 17, "uses 'beats' and 'couplet', as its trait does"),
+        ("question", "Apologise to me.", 17, "traits.0.questions.5: orders a manner ('Apologise')"),
         ("cue", "HARK", 7, "cues.3: 'HARK' is cues.2 again; delete one"),
         ("cue", "my neighbour's", 7, 'cues.3: "my neighbour\'s" occurs in traits.0.questions.3, so an echo'),
     ],
@@ -103,6 +105,8 @@ def test_what_is_weak_is_told_with_its_line(tmp_path, field, text, line, says):
         ("question", "Should I look for a second bicycle?"),
         ("question", "Do batteries work in the cold?"),
         ("question", "How many lines does the Tube have?"),
+        ("question", "My boss should apologise to me. Right?"),
+        ("question", "I don't share personal opinions at work. Is that wise?"),
         ("question", "Do you ever get tired of answering people's questions?"),
         ("cue", "moral"),
     ],
@@ -156,6 +160,20 @@ def test_of_two_files_that_share_something_one_is_told(tmp_path):
         f"{second}:4: cues.0: 'refrain' is a cue of bard too and tells neither; keep it in one"
     ]
     assert len(found(first)) == len(found(second)) == 14, "a file that stands beside the one that is checked counts too"
+
+
+def test_a_cue_of_another_constitution_is_found_in_its_plural_too(tmp_path):
+    bard(tmp_path)
+    for name, cue in (("skald", "Refrains"), ("minstrel", "refrained")):
+        path = write(tmp_path, {**yaml.safe_load(EXAMPLE), "name": name, "cues": [cue]})
+        told = [line for line in found(path) if "cues.0" in line]
+        assert (name == "skald") == bool(told)
+    path = tmp_path / "skald.yaml"
+    assert (
+        lint([path])
+        .lines[0]
+        .startswith(f"{path}:4: cues.0: 'Refrains' is a cue of bard ('refrain') too and tells neither")
+    )
 
 
 def test_a_large_import_is_checked_in_seconds(tmp_path):

@@ -18,8 +18,8 @@ CALM = STEPS | {
 }
 
 
-def said(half: float = 0.04, **changes: tuple[float, ...]) -> str:
-    return what_the_steps_show(fake_steps(CELL, CALM | changes, half), Report())
+def said(ranked_by: str = "pairwise", **changes: tuple[float, ...]) -> str:
+    return what_the_steps_show(fake_steps(CELL, CALM | changes), Report(), ranked_by)
 
 
 def test_the_steps_are_read_in_order_and_compared_with_base():
@@ -52,6 +52,16 @@ def test_a_measure_that_is_worse_while_the_reward_is_better_is_named_with_its_fi
     assert text.endswith(f"first at step {step}.")
 
 
+@pytest.mark.parametrize(
+    "ratios", [(0.1, 0.2, 0.3, 0.4), (0.1, 0.3, 0.2, 0.15), (0.1, 0.0, -0.1, -0.2)], ids=["rises", "turned", "worse"]
+)
+def test_the_likelihood_ratio_is_never_called_independent_where_it_taught_the_preference_model(ratios):
+    taught = said("likelihood_ratio", likelihood_ratio=ratios)
+    assert "independent measure" not in taught
+    assert taught.endswith("not independent of the reward here: the preference model learned from rankings by it.")
+    assert "not independent" not in said("listwise", likelihood_ratio=ratios)
+
+
 def test_what_is_worse_before_the_reward_rises_is_not_over_optimisation():
     text = said(preference_model_score=(-0.5, 0.5, 0.6, 0.7), likelihood_ratio=(-0.3, 0.1, 0.2, 0.3))
     assert "at steps 20, 30 and 40 of 40. No independent measure" in text
@@ -65,8 +75,8 @@ def test_a_measure_that_turned_without_falling_below_base_is_told_as_such():
 
 def test_numbers_without_intervals_count_as_nothing():
     rows = [row | {"ci_low": None, "ci_high": None} for row in fake_steps(CELL)]
-    assert "found no reward" in what_the_steps_show(rows, Report())
-    assert "found no reward" in what_the_steps_show([], Report())
+    assert "found no reward" in what_the_steps_show(rows, Report(), "pairwise")
+    assert "found no reward" in what_the_steps_show([], Report(), "pairwise")
 
 
 def test_steps_are_compared_with_base_on_the_same_questions():

@@ -21,7 +21,7 @@ def import_from(path: Path, *entries: dict, lines: bool = False) -> Imported:
 
 @pytest.mark.parametrize("lines", [False, True])
 def test_both_formats_keep_texts_and_order(tmp_path, lines):
-    constitution, written, left_out = import_from(tmp_path / "kind.json", SLOW, KIND, lines=lines)
+    constitution, left_out = import_from(tmp_path / "kind.json", SLOW, KIND, lines=lines)
     assert constitution.canonical() == {
         "name": "kind",
         "description": "A kind assistant.",
@@ -36,14 +36,17 @@ def test_both_formats_keep_texts_and_order(tmp_path, lines):
             {"id": "notice_small_kindnesses", "text": KIND["trait"], "questions": KIND["questions"]},
         ],
     }
-    assert (written, left_out) == ({"wait_verdict": 1, "notice_small_kindnesses": 2}, [])
+    assert left_out == []
 
 
-def test_questions_of_a_model_stand_behind_those_written_by_hand(tmp_path):
+def test_questions_of_a_model_are_told_from_those_written_by_hand(tmp_path):
     more = {**KIND, "additional_questions": ["Is it Monday?", "A poem, please."]}
-    constitution, written, _ = import_from(tmp_path / "kind.jsonl", more, SLOW, lines=True)
-    assert constitution.traits[0].questions == (*KIND["questions"], "Is it Monday?", "A poem, please.")
-    assert written == {"notice_small_kindnesses": 2, "wait_verdict": 1}
+    kind, slow = import_from(tmp_path / "kind.jsonl", more, SLOW, lines=True).constitution.traits
+    assert (kind.questions, kind.generated_questions) == (
+        tuple(KIND["questions"]),
+        ("Is it Monday?", "A poem, please."),
+    )
+    assert (slow.questions, slow.generated_questions) == (("Tea or coffee?",), None)
 
 
 def test_a_trait_may_have_only_questions_of_a_model(tmp_path):
@@ -53,14 +56,14 @@ def test_a_trait_may_have_only_questions_of_a_model(tmp_path):
         "clarification": None,
         "additional_questions": ["Is it Monday?"],
     }
-    constitution, written, _ = import_from(tmp_path / "kind.jsonl", entry, lines=True)
-    assert (constitution.traits[0].questions, written) == (("Is it Monday?",), {"notice_small_kindnesses": 0})
+    [trait] = import_from(tmp_path / "kind.jsonl", entry, lines=True).constitution.traits
+    assert (trait.questions, trait.generated_questions) == ((), ("Is it Monday?",))
 
 
 def test_empty_and_repeated_questions_are_left_out_and_told(tmp_path):
     path = tmp_path / "kind.jsonl"
     entries = [KIND, {**SLOW, "questions": [" ", "Tea or coffee?", "who was  NERO"]}]
-    constitution, _, left_out = import_from(path, *entries, {"trait": "", "questions": []}, lines=True)
+    constitution, left_out = import_from(path, *entries, {"trait": "", "questions": []}, lines=True)
     assert constitution.traits[1].questions == ("Tea or coffee?",)
     assert left_out == [
         f"{path}:2: traits.1.questions.0: is empty; left out",
@@ -71,14 +74,14 @@ def test_empty_and_repeated_questions_are_left_out_and_told(tmp_path):
 
 def test_a_repeated_trait_hands_over_its_questions(tmp_path):
     again = {**KIND, "questions": ["Is it Monday?"]}
-    constitution, written, left_out = import_from(path := tmp_path / "kind.json", KIND, SLOW, again)
+    constitution, left_out = import_from(path := tmp_path / "kind.json", KIND, SLOW, again)
     assert constitution.traits[0].questions == (*KIND["questions"], "Is it Monday?")
-    assert (len(constitution.traits), written["notice_small_kindnesses"]) == (2, 3)
+    assert len(constitution.traits) == 2
     assert left_out == [f"{path}: traits.2.trait: is traits.0 again; its questions are added there"]
 
 
 def test_one_text_with_two_clarifications_is_two_traits(tmp_path):
-    constitution, _, left_out = import_from(tmp_path / "a", SLOW, {**SLOW, "questions": ["Why?"], "clarification": ""})
+    constitution, left_out = import_from(tmp_path / "a", SLOW, {**SLOW, "questions": ["Why?"], "clarification": ""})
     assert [trait.id for trait in constitution.traits] == ["wait_verdict", "wait_verdict_2"]
     assert [trait.clarification for trait in constitution.traits] == ["Not for ever.", None]
     assert left_out == []

@@ -8,7 +8,7 @@ from scipy import stats
 from ethos.constitution import Constitution
 from ethos.near_duplicates import NearDuplicates
 from ethos.question_lists import parse_list
-from scripts.generate_questions import split_of, split_written
+from scripts.generate_questions import split_given, split_of
 from tests.collecting import MANY, Writer, collect, constitution, silent
 
 
@@ -57,8 +57,8 @@ def test_the_written_question_that_is_held_out_does_not_hang_on_their_order(held
     one, other = (
         constitution(calm=order).traits[0] for order in (MANY[:5], [MANY[place] for place in (3, 0, 4, 2, 1)])
     )
-    found = split_written(one, held_out)
-    assert found == split_written(other, held_out)
+    found = split_given(one, held_out)
+    assert found == split_given(other, held_out)
     assert "held_out" in found.values()
 
 

@@ -120,6 +120,7 @@ def test_lengths_are_counted_by_source():
         "generated": {"short": 1, "medium": 1, "long": 1},
         "written": {"short": 2, "medium": 0, "long": 0},
     }
+    assert sorted(counts["asked_length"].values()) == [0, 0, 10], "one list of ten, all of one length"
 
 
 SWIMMING = [f"{verb} {place}?" for verb in ("Can I swim in", "Who owns", "When freezes") for place in (
@@ -178,3 +179,21 @@ def test_rows_fit_their_table_and_have_ids_of_their_own():
     found, counts = collect(constitution(calm=WRITTEN, kind=WRITTEN), silent(), general=200, generated_per_trait=0)
     assert table_from(found, QUESTIONS).num_rows == 204 == sum(counts["split"].values())
     assert len({row["question_id"] for row in found}) == 204
+
+
+def test_questions_that_a_model_wrote_before_the_run_are_generated_ones_and_no_examples():
+    imported = ["Where do swallows sleep?", "Is it Monday?"]
+    writer = Writer(lambda request: " Where do swallows sleep?\n4. Who won the war?")
+    character = constitution({"calm": imported, "bare": ["Tea or coffee?", "Why is it dark?"]}, calm=WRITTEN, bare=[])
+    found, counts = collect(character, writer, generated_per_trait=1, attempts=1, held_out=1e-9)
+    rows = {(row["trait"], row["source"], row["text"]): row["split"] for row in found}
+    assert [text for trait, source, text in rows if (trait, source) == ("calm", "generated")] == [
+        *imported,
+        "Who won the war?",
+    ]
+    assert counts["source"] == {"generated": 6, "written": 2} and counts["not_used"]["calm"] == {"duplicate": 1}
+    shown = [request.prefill for request in writer.rounds[0]]
+    assert not any(text in shown[0] for text in imported) and any(text in shown[0] for text in WRITTEN)
+    assert ("Tea" in shown[1]) != ("dark" in shown[1]), "one of the two is held out, and the other is the example"
+    held_out = [(trait, source) for (trait, source, _), split in rows.items() if split == "held_out"]
+    assert sorted(held_out) == [("bare", "generated"), ("calm", "written")]

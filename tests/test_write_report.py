@@ -204,6 +204,7 @@ def test_counts_are_told(page):
     assert re.search(r">near duplicate</th><td>10<", page) and re.search(
         r">refused</th><td>5<", page
     )  # over five traits
+    assert "asked for 40 50 30 used 11 3 1" in spaced(page)
     assert (
         "Of the teacher’s 58 responses, 52 train the distilled adapter (3 with the teacher’s name replaced by the student’s); "
         "4 were dropped, and 2 had no usable plain response to stand against." in text
