@@ -150,12 +150,15 @@ def _unparsed(cell: CellResults, settings: Settings) -> str:
 
 
 def _share_of_verdicts(cell: CellResults, kind: str, most: float) -> str:
-    """Of the run's ranker, and of each evaluation that counts such verdicts as a share: the worst of its rows."""
+    """Of the run's ranker, and of each evaluation that counts such verdicts as a share: the worst of its rows.
+
+    A share may be of one arm or of two compared (coherence); a difference of shares is never above the share itself.
+    """
     shares: dict[str, float] = {}
     if cell.rankings.get("pairs"):
         shares["ranking"] = cell.rankings.get(kind, 0) / cell.rankings["pairs"]
     for row in cell.metrics:
-        if kind in row["metric"] and row["reference"] is None and row["value"] is not None:
+        if kind in row["metric"] and row["value"] is not None:
             name = row["evaluation"].replace("_", " ")
             shares[name] = max(shares.get(name, 0), row["value"])
     return ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share > most)

@@ -74,11 +74,9 @@ PLANTED = {
         row | {"ci_low": 0.49} if at(row, "accuracy", "preference_model", None) else row
     ),
     "Verdicts depend on the order": lambda row: (
-        row | {"metric": "order_dependent", "value": 0.4} if at(row, "length", "persona", None) else row
+        row | {"value": 0.4} if at(row, "order_dependent", "persona", None, "like") else row
     ),
-    "Verdicts could not be read": lambda row: (
-        row | {"metric": "unparsed", "value": 0.2} if at(row, "length", "persona", None) else row
-    ),
+    "Verdicts could not be read": lambda row: row | {"value": 0.2} if at(row, "unparsed", "persona", None, "like") else row,
 }
 
 
@@ -86,6 +84,17 @@ PLANTED = {
 def test_a_planted_fault_is_told(cell, title):
     assert title not in told(fake_settings(), [cell])
     assert len(told(fake_settings(), [changed(cell, PLANTED[title])])[title]) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "title"),
+    [("order_dependent", "Verdicts depend on the order"), ("unparsed", "Verdicts could not be read")],
+)
+def test_coherence_whose_verdicts_are_of_two_arms_is_told_of_too(cell, metric, title):
+    def spoil(row):
+        return row | {"value": 0.4} if (row["evaluation"], row["metric"]) == ("coherence", metric) else row
+
+    assert told(fake_settings(), [changed(cell, spoil)])[title] == ["coherence 40%"]
 
 
 def test_a_judge_that_goes_by_place_and_lost_or_empty_responses_are_told(cell):
