@@ -49,6 +49,8 @@ def test_the_settings_of_a_run_are_told():
     assert "The judge is a student" in told(fake_settings(**BLAMELESS | {"judge": "smollm2"}))
     assert "The teacher is a student" in told(fake_settings(**BLAMELESS | {"teacher": "smollm2"}))
     assert "The teacher is also the judge" in told(fake_settings(**BLAMELESS | {"judge": "large"}))
+    one = told(fake_settings(**BLAMELESS | {"teacher": "smollm2", "judge": "smollm2"}))
+    assert {"The teacher is also the judge", "The teacher is a student", "The judge is a student"} <= set(one)
 
 
 def test_a_run_without_blemish_is_told_no_more_than_its_seeds(cell):
@@ -60,8 +62,8 @@ def test_a_run_without_blemish_is_told_no_more_than_its_seeds(cell):
 
 def test_what_is_wrong_with_the_results_is_told_with_its_numbers(cell):
     found = told(fake_settings(), [cell])
-    assert found["Few held-out questions"] == ["15 questions"]
-    assert "likelihood ratio" in found["The student judges itself"][0]
+    assert found["Small n"] == ["capabilities 12 items, character 15 questions, coherence 15 questions, preference model 24 questions"]
+    assert found["The student judges itself"] == ["character, coherence, preference model, preferences"]
     assert found["Many responses were cut off"] == ["prompted 100%"]
     for title in ("The control moved", "No independent measure", "Some responses are empty", "The seeds disagree"):
         assert title not in found
