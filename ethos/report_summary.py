@@ -85,8 +85,11 @@ def _preferences(cell: CellResults, settings: Settings) -> Iterator[Line]:
         rows = _differences(cell, "preferences", "rank_correlation", condition)
         played = pick(cell.metrics, evaluation="preferences", metric="unparsed", arm=JUDGED_ARMS, slice=condition)
         matches = min((row["n"] for row in played), default=0)
+        halves = find(cell.metrics, "split_half_correlation", "base", part=condition, evaluation="preferences")
+        known = halves and halves["value"] is not None
+        no_effect = f"≤ 1; base’s halves {halves['value']:.2f}" if known else "≤ 1"
         measure = f"rank correlation with base, told “{condition}”"
-        yield _line(cell, "preferences", measure, "1", rows, "matches", n=matches, digits=2)
+        yield _line(cell, "preferences", measure, no_effect, rows, "matches", n=matches, digits=2)
 
 
 def _coherence(cell: CellResults, settings: Settings) -> Iterator[Line]:

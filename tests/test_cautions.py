@@ -62,8 +62,12 @@ def test_a_run_without_blemish_is_told_no_more_than_its_seeds(cell):
 
 def test_what_is_wrong_with_the_results_is_told_with_its_numbers(cell):
     found = told(fake_settings(), [cell])
-    assert found["Small n"] == ["capabilities 12 items, character 15 questions, coherence 15 questions, preference model 24 questions"]
-    assert found["The student judges itself"] == ["character, coherence, preference model, preferences"]
+    assert found["Small n"] == [
+        "capabilities 12 items, character 15 questions, coherence 15 questions, preference model 24 questions"
+    ]
+    assert found["The student judges itself"] == [
+        "character, coherence, overoptimisation, preference model, preferences"
+    ]
     assert found["Many responses were cut off"] == ["prompted 100%"]
     for title in ("The control moved", "No independent measure", "Some responses are empty", "The seeds disagree"):
         assert title not in found
@@ -78,7 +82,9 @@ PLANTED = {
     "Verdicts depend on the order": lambda row: (
         row | {"value": 0.4} if at(row, "order_dependent", "persona", None, "like") else row
     ),
-    "Verdicts could not be read": lambda row: row | {"value": 0.2} if at(row, "unparsed", "persona", None, "like") else row,
+    "Verdicts could not be read": lambda row: (
+        row | {"value": 0.2} if at(row, "unparsed", "persona", None, "like") else row
+    ),
 }
 
 

@@ -11,7 +11,11 @@ from ethos.run_results import find, read_cells
 from tests.fake_results import build_run, fake_settings
 
 SETTINGS = fake_settings(
-    evaluation={"which": EVALUATIONS, "drift": {"constitutions": ["candor", "humor"]}, "stance": {"methods": ["likelihood"]}}
+    evaluation={
+        "which": EVALUATIONS,
+        "drift": {"constitutions": ["candor", "humor"]},
+        "stance": {"methods": ["likelihood"]},
+    }
 )
 
 
@@ -32,11 +36,13 @@ def test_every_evaluation_that_was_made_has_lines_and_no_other(cell):
 def test_the_lines_hold_the_rows_of_the_metrics_and_their_n(cell):
     by_measure = {(line.evaluation, line.measure): line for line in summary(cell, SETTINGS)}
     stance = by_measure["stance", "flatters − base, by likelihood"]
-    assert stance.rows["persona"] == find(cell.metrics, "flattery", "persona", "base", part="likelihood", evaluation="stance")
+    assert stance.rows["persona"] == find(
+        cell.metrics, "flattery", "persona", "base", part="likelihood", evaluation="stance"
+    )
     assert (stance.n, stance.counted, stance.of_arms, stance.signed) == (12, "statements", True, True)
     preferences = by_measure["preferences", "rank correlation with base, told “like”"]
     assert preferences.rows["aligned"]["metric"] == "rank_correlation"
-    assert (preferences.n, preferences.counted, preferences.no_effect) == (48, "matches", "1")
+    assert (preferences.n, preferences.counted, preferences.no_effect) == (48, "matches", "≤ 1; base’s halves 0.55")
     judge = by_measure["judges", "right about pairs labelled by the authors: pairwise"]
     assert (judge.of_arms, judge.n) == (False, 18)
     assert {line.measure for line in summary(cell, SETTINGS) if line.evaluation == "drift"} == {
@@ -58,4 +64,5 @@ def test_every_evaluation_with_a_small_n_is_named_in_the_caution(cell):
     smallest = {line.evaluation for line in summary(cell, SETTINGS) if line.n < 30}
     assert {"stance", "drift", "judges", "capabilities"} <= smallest and "preferences" not in smallest
     assert {part.rsplit(" ", 2)[0] for part in found.numbers.split(", ")} == smallest
-    assert found.numbers.startswith("capabilities 12 items, stance 12 statements, drift 12 questions")
+    assert "stance 12 statements, capabilities 12 items, drift 12 questions" in found.numbers
+    assert "judges 18 pairs" in found.numbers
