@@ -154,10 +154,7 @@ def _unparsed(cell: CellResults, settings: Settings) -> str:
 
 
 def _share_of_verdicts(cell: CellResults, kind: str, most: float) -> str:
-    """Of the run's ranker, and of each evaluation that counts such verdicts as a share: the worst of its rows.
-
-    A share may be of one arm or of two compared (coherence); a difference of shares is never above the share itself.
-    """
+    """Of the run's ranker, and of each evaluation that counts such verdicts as a share: the worst of its rows."""
     shares: dict[str, float] = {}
     if cell.rankings.get("pairs"):
         shares["ranking"] = cell.rankings.get(kind, 0) / cell.rankings["pairs"]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ethos.arms import ARMS
 from ethos.evaluation_settings import EVALUATIONS
+from tests.browsing import labels, metrics, points, rows_beside, shown_rows, unfold, visible, wait_until
 from tests.fake_results import build_run, fake_settings, write_report
 
 pytestmark = pytest.mark.slow  # each starts a page
@@ -70,67 +69,6 @@ def window(browser):
     page.close()
 
 
-def metrics(report: Path, **place: str) -> list[dict[str, str]]:
-    with open(report.parent / "metrics.csv", newline="") as file:
-        return [row for row in csv.DictReader(file) if all(row[name] == value for name, value in place.items())]
-
-
-def shown_rows(window) -> list[list[str]]:
-    """The table of all results: the text of its cells, and the exact value where one has it."""
-    return window.evaluate(
-        "[...document.querySelectorAll('#results-rows tr')].map((row) => [...row.cells].map((cell) => "
-        "cell.querySelector('data')?.value ?? cell.textContent))"
-    )
-
-
-def wait_until(window, holds: Callable[[], bool]) -> None:
-    """Playwright's own wait evaluates text, which the page forbids."""
-    for _ in range(100):
-        if holds():
-            return
-        window.wait_for_timeout(100)
-    pytest.fail("waited for ten seconds")
-
-
-def visible(window, selector: str) -> list[str]:
-    """The texts of what can be seen."""
-    return [found.inner_text() for found in window.locator(selector).all() if found.is_visible()]
-
-
-def unfold(window) -> None:
-    """Open what is closed, but for the filters."""
-    window.evaluate("document.querySelectorAll('section details').forEach((details) => { details.open = true; })")
-
-
-def points(window) -> dict[str, int]:
-    """How many markers of each figure can be seen, without those of its legend."""
-    return window.evaluate(
-        "Object.fromEntries([...document.querySelectorAll('figure')].map((figure) => [figure.id.slice(7), "
-        "[...figure.querySelectorAll('use')].filter((point) => "
-        "!point.closest('[id*=legend]') && point.getClientRects().length).length]))"
-    )
-
-
-def labels(window) -> set[str]:
-    """The words in figures that can be seen."""
-    return set(
-        window.evaluate(
-            "[...document.querySelectorAll('figure text')].filter((text) => text.getClientRects().length)"
-            ".map((text) => text.textContent.trim())"
-        )
-    )
-
-
-def rows_beside(report: Path, figure: str) -> list[dict[str, str]]:
-    with open(report.parent / "tables" / f"{figure}.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def visible_text(window, selector: str) -> list[str]:
-    """The texts in a figure that can be seen."""
-    return [found.text_content().strip() for found in window.locator(selector).all() if found.is_visible()]
-
-
 def test_the_page_opens_in_a_real_browser_and_runs_nothing(tmp_path, window):
     build_run(tmp_path / "results", fake_settings())
     address = write_report(tmp_path, fake_settings()).as_uri()
@@ -165,11 +103,12 @@ def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(re
     window.goto(report.as_uri())
     cell = "#measures-poeticism-smollm2"
     assert visible(window, f"{cell} table") == []  # long tables are closed until asked for
+    window.locator("#filters summary").focus()
+    window.keyboard.press("Enter")
+    assert visible(window, "#filters legend")
     unfold(window)
     assert "aligned" in visible(window, f"{cell} table >> nth=0 >> tbody th")
     box = window.get_by_label("aligned", exact=True)
-    window.locator("#filters summary").focus()
-    window.keyboard.press("Enter")
     box.focus()
     window.keyboard.press("Space")  # with no mouse
     assert not box.is_checked()
@@ -177,7 +116,7 @@ def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(re
     heads = visible(window, "#quality-poeticism-smollm2 table >> nth=0 >> th")
     assert not any("aligned" in head for head in heads) and any("persona" in head for head in heads)
     assert not any("aligned" in label for label in visible(window, ".answer .label"))
-    assert visible(window, "#headline .verdict-card h4") == ["persona\n6 of 6 yes"]
+    assert set(visible(window, "#headline .verdict-card h4")) == {"persona\n6 of 6 yes"}
     figure = "#figure-effects-poeticism-smollm2 svg"
     assert not any(each.is_visible() for each in window.locator(f"{figure} [data-arm=aligned]").all())
     assert any(each.is_visible() for each in window.locator(f"{figure} [data-arm=persona]").all())
@@ -239,11 +178,11 @@ def test_a_persona_or_an_arm_that_is_hidden_is_gone_from_the_drift_of_the_run(re
     window.goto(report.as_uri())
     cells = "#drift figure >> nth=0 >> text"
     rows = "#drift table >> nth=0 >> tbody tr"
-    numbers = [text for text in visible_text(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
+    numbers = [text for text in visible(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
     assert len(numbers) == 2 * 2
     unfold(window)
     window.locator("input[name=constitution][value=humor]").uncheck()
-    numbers = [text for text in visible_text(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
+    numbers = [text for text in visible(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
     assert len(numbers) == 2
     assert [line.split()[0] for line in visible(window, rows)] == ["poeticism"]
     window.locator("input[name=arm][value=persona]").uncheck()
