@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
-from ethos.run_results import CellResults, SeedResults
+from ethos.drawing import COLOURS, arm_ticks, as_svg, draw_seeds, line_height, new_figure, seed_legend, zero_line
+from ethos.run_results import CellResults, find
 
 Row = Mapping[str, Any]
 # What the harness's measures are called on the page, with their units, and which way is better.
@@ -17,17 +17,17 @@ TITLES = {
 }
 
 
-def capability_rows(seed: SeedResults) -> dict[tuple[str, str], dict[tuple[str, str | None], Row]]:
+def capability_rows(metrics: Sequence[Row]) -> dict[tuple[str, str], dict[tuple[str, str | None], Row]]:
     """By task and measure, in the order of the metrics: the rows by arm and reference; the tests are under `p`."""
     found: dict[tuple[str, str], dict[tuple[str, str | None], Row]] = {}
-    for row in seed.metrics:
+    for row in metrics:
         if row["evaluation"] == "capabilities":
             metric, _, test = row["metric"].partition("_mcnemar")
             found.setdefault((row["slice"], metric), {})[row["arm"], "p" if test else row["reference"]] = row
     return found
 
 
-def capability_values(seed: SeedResults, arms: Sequence[str]) -> list[dict[str, Any]]:
+def capability_values(metrics: Sequence[Row], arms: Sequence[str]) -> list[dict[str, Any]]:
     """What the page says of each task and measure: n, and of each arm its level, its difference from base, and the test."""
     return [
         {
@@ -42,30 +42,34 @@ def capability_values(seed: SeedResults, arms: Sequence[str]) -> list[dict[str, 
                 if (arm, None) in rows
             },
         }
-        for (task, metric), rows in capability_rows(seed).items()
+        for (task, metric), rows in capability_rows(metrics).items()
     ]
 
 
 def capabilities_figure(cell: CellResults, arms: Sequence[str]) -> str:
     """Paired differences from base, one panel a task and measure, with every arm and seed."""
-    by_seed = [capability_rows(seed) for seed in cell.seeds]
-    panels = list(dict.fromkeys(key for rows in by_seed for key in rows))
+    panels = list(capability_rows(cell.all_metrics))
     columns = min(3, len(panels))
     lines = -(-len(panels) // columns)
-    height = 0.9 + len(arms) * (0.3 if len(cell.seeds) == 1 else 0.22 + 0.13 * len(cell.seeds))
+    height = 0.9 + len(arms) * line_height(cell, 0.3)
     figure, axes = new_figure(columns, 3.4 * columns + 1.2, height * lines, rows=lines, sharey=True)
     places = [axis for row in axes for axis in row]
     for axis, (task, metric) in zip(places, panels, strict=False):
-        for offset, marker, rows in zip(spread(len(cell.seeds)), marks(cell.seeds), by_seed, strict=True):
-            found = [rows.get((task, metric), {}).get((arm, "base")) for arm in arms]
-            draw_points(
-                axis, found, [place + offset for place in range(len(arms))], [COLOURS[arm] for arm in arms], marker
-            )
+        draw_seeds(
+            axis,
+            cell,
+            lambda metrics, place=(metric, task): [_difference(metrics, arm, *place) for arm in arms],
+            [COLOURS[arm] for arm in arms],
+        )
         axis.set_title(task.replace("_", " "))
         zero_line(axis, f"{metric.replace('_', ' ')} − base ({TITLES[metric][2]})")
     for axis in places[len(panels) :]:
         axis.set_visible(False)
-    places[0].set_yticks(range(len(arms)), arms)
-    places[0].set_ylim(len(arms) - 0.4, -0.6)
-    seed_legend(figure, cell.seeds)
+    for row in axes:
+        arm_ticks(row[0], arms)
+    seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"Capabilities, {cell.student}, {cell.constitution}")
+
+
+def _difference(metrics: Sequence[Row], arm: str, metric: str, task: str) -> Row | None:
+    return find(metrics, metric, arm, "base", part=task, evaluation="capabilities")

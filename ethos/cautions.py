@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ethos.report_summary import summary
 from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, spell_interval
 
-# From where on a share is told. Below 30 questions a 95 % interval holds the truth in 92 to 94 of 100 cases
+# From where on a share is told. Below n = 30 a 95 % interval holds the truth in 92 to 94 of 100 cases
 # (simulated; tests/test_coverage.py).
-FEW_QUESTIONS, FEW_SEEDS = 30, 5
+SMALL_N, FEW_SEEDS = 30, 5
 _ORDER_DEPENDENT, _UNPARSED, _DROPPED, _CUT_OFF, _EMPTY = 0.25, 0.1, 0.5, 0.25, 0.05
 
 
@@ -69,7 +70,7 @@ def _of_the_run(settings: Settings) -> Iterator[Caution]:
             "The likelihood ratio both ranks and measures",
             "What chose the training data of aligned is also the headline measure. The cue words are not: read both.",
         )
-    elif settings.judge in settings.students:
+    if settings.judge in settings.students:
         yield Caution(
             "The judge is a student",
             f"{settings.judge} ranked its own responses; what it cannot tell apart, the preference model cannot learn.",
@@ -79,22 +80,25 @@ def _of_the_run(settings: Settings) -> Iterator[Caution]:
             "The teacher is a student",
             f"{settings.teacher} is distilled into itself: it is taught what it already does when prompted.",
         )
-    elif settings.teacher == settings.judge:
+    if settings.teacher == settings.judge:
         yield Caution(
             "The teacher is also the judge",
             f"{settings.teacher} may prefer its own manner, which is what distilled and persona were taught.",
         )
 
 
-def _few_questions(cell: CellResults, settings: Settings) -> str:
-    sizes = [row["n"] for row in pick(cell.metrics, evaluation="character", slice="all", metric="likelihood_ratio")]
-    fewest = min(sizes, default=0)
-    return f"{fewest} questions" if fewest < FEW_QUESTIONS else ""
+def _small_n(cell: CellResults, settings: Settings) -> str:
+    """Of each evaluation, what its smallest measure of all that was asked stands on."""
+    small = [line for line in summary(cell, settings) if line.n < SMALL_N]
+    fewest: dict[str, str] = {}
+    for line in sorted(small, key=lambda line: line.n):
+        fewest.setdefault(line.evaluation, f"{line.evaluation} {line.n} {line.counted}")
+    return ", ".join(fewest.values())
 
 
 def _judged_by_itself(cell: CellResults, settings: Settings) -> str:
-    metrics = {row["metric"] for row in cell.metrics if row["judge"] == cell.student}
-    return ", ".join(sorted(name.replace("_", " ") for name in metrics))
+    evaluations = {row["evaluation"] for row in cell.metrics if row["judge"] == cell.student}
+    return ", ".join(sorted(name.replace("_", " ") for name in evaluations))
 
 
 def _control_moved(cell: CellResults, settings: Settings) -> str:
@@ -155,7 +159,7 @@ def _share_of_verdicts(cell: CellResults, kind: str, most: float) -> str:
     if cell.rankings.get("pairs"):
         shares["ranking"] = cell.rankings.get(kind, 0) / cell.rankings["pairs"]
     for row in cell.metrics:
-        if kind in row["metric"] and row["reference"] is None and row["value"] is not None:
+        if kind in row["metric"] and row["value"] is not None:
             name = row["evaluation"].replace("_", " ")
             shares[name] = max(shares.get(name, 0), row["value"])
     return ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share > most)
@@ -202,13 +206,13 @@ _OF_CELLS: tuple[tuple[str, str, Callable[[CellResults, Settings], str]], ...] =
         _narrow_over_seeds,
     ),
     (
-        "Few held-out questions",
-        "Intervals over so few are a little too narrow, and those by trait say next to nothing.",
-        _few_questions,
+        "Small n",
+        "Intervals over so few are a little too narrow, and those of a part of them, as by trait, say next to nothing.",
+        _small_n,
     ),
     (
         "The student judges itself",
-        "These measures ask the untrained student what it finds likely, or which text is better; it knows no more than it does.",
+        "These evaluations ask the untrained student what it finds likely, or which text is better; it knows no more than it does.",
         _judged_by_itself,
     ),
     (

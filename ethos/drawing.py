@@ -11,18 +11,18 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ethos.run_results import CellResults, SeedResults
+from ethos.run_results import MEAN, CellResults, SeedResults
 
 Row = Mapping[str, Any]
 
-# Okabe & Ito's palette and a brown: told apart by colour-blind readers, on light ground and on dark.
+# Okabe & Ito's palette, a brown and a violet: told apart by colour-blind readers, on light ground and on dark.
 COLOURS = {
-    "base": "#8a8f98", "prompted": "#e69f00", "steered": "#a0522d", "distilled": "#56b4e9", "persona": "#2f83c5",
-    "aligned": "#d55e00", "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#b3a100",
+    "base": "#666b74", "prompted": "#e69f00", "steered": "#a0522d", "distilled": "#56b4e9", "persona": "#2f83c5",
+    "aligned": "#d55e00", "shuffled": "#cc79a7", "preference_model": "#009e73", "introspection": "#6c5cf0",
 }  # fmt: skip
 _ARM_OF = {colour: arm for arm, colour in COLOURS.items()}
 _MARKERS = "osD^vP"  # one a seed
-_MEAN = "X"  # of all seeds
+MEAN_MARK = "X"  # of all seeds
 # Purple and orange: told apart by colour-blind readers, and equally far from the white of zero.
 _DIVERGING = "PuOr"
 # Colours that a page may replace to follow the reader's light or dark mode.
@@ -70,16 +70,19 @@ def as_svg(figure, title: str, *, transparent: bool = True) -> str:
     return _TAG.sub(_as_attributes, text[text.index("<svg") :])
 
 
-_TAG = re.compile(r'id="shows:([a-z0-9_-]*):(\d*)"')
+_TAG = re.compile(r'id="shows:([a-z0-9_-]*):([a-z0-9]*):([a-z0-9_-]*)"')
 
 
-def tag(artist, *, arm: str | None = None, seed: int | None = None) -> None:
-    """Say which arm or seed an artist shows (`data-arm` and `data-seed` in the SVG), so that a page can hide it with them."""
-    artist.set_gid(f"shows:{arm or ''}:{'' if seed is None else seed}")
+def tag(artist, *, arm: str | None = None, seed: int | str | None = None, constitution: str | None = None) -> None:
+    """Say which arm, seed (or MEAN) or constitution an artist shows, so that a page can hide it with them.
+
+    `data-arm`, `data-seed` and `data-constitution` in the SVG.
+    """
+    artist.set_gid(f"shows:{arm or ''}:{'' if seed is None else seed}:{constitution or ''}")
 
 
 def _as_attributes(match: re.Match[str]) -> str:
-    named = zip(("data-arm", "data-seed"), match.groups(), strict=True)
+    named = zip(("data-arm", "data-seed", "data-constitution"), match.groups(), strict=True)
     return " ".join(f'{name}="{value}"' for name, value in named if value)
 
 
@@ -106,10 +109,10 @@ def draw_points(
     colours: Sequence[str],
     marker: str = "o",
     *,
-    seed: int | None = None,
+    seed: int | str | None = None,
     light: bool = False,
 ) -> None:
-    """Points with intervals, lying down; a row that is None leaves its place empty. seed: whose they are, if one's alone.
+    """Points with intervals, lying down; a row that is None leaves its place empty. seed: whose they are, or MEAN.
 
     light: as what stands behind something else.
     """
@@ -142,27 +145,45 @@ def draw_seeds(
         draw_points(axis, rows_of(cell.metrics), lines, colours, marks(cell.seeds)[0], seed=cell.seeds[0].seed)
         return
     mean, *offsets = spread(1 + len(cell.seeds))
-    draw_points(axis, rows_of(cell.over_seeds), [line + mean for line in lines], colours, _MEAN)
+    draw_points(axis, rows_of(cell.over_seeds), [line + mean for line in lines], colours, MEAN_MARK, seed=MEAN)
     for offset, marker, seed in zip(offsets, marks(cell.seeds), cell.seeds, strict=True):
         places = [line + offset for line in lines]
         draw_points(axis, rows_of(seed.metrics), places, colours, marker, seed=seed.seed, light=True)
 
 
-def draw_heat_map(axis, rows: Sequence[Sequence[Row | None]]):
+def line_height(cell: CellResults, alone: float = 0.42, each: float = 0.16) -> float:
+    """Inches a line of `draw_seeds` takes: alone, or with the mean and each of the seeds."""
+    return alone if len(cell.seeds) == 1 else 0.3 + each * len(cell.seeds)
+
+
+def arm_ticks(axis, arms: Sequence[str], names: Sequence[str] = ()) -> None:
+    """Each line named by its arm (or by `names`), the first on top; the name goes with the arm."""
+    names = names or ["shuffled (control)" if arm == "shuffled" else arm for arm in arms]
+    axis.set_yticks(range(len(arms)), names)
+    axis.set_ylim(len(arms) - 0.4, -0.6)
+    for text, arm in zip(axis.get_yticklabels(), arms, strict=True):
+        tag(text, arm=arm)
+
+
+def draw_heat_map(axis, rows: Sequence[Sequence[Row | None]], constitutions: Sequence[str] = ()):
     """Values as coloured cells with their numbers, the first row on top; zero is white, and a row that is None is left empty.
 
-    Returns what a colour bar is made of.
+    constitutions: whose each row is, if it is one's. Returns what a colour bar is made of.
     """
     values = [[math.nan if row is None or row["value"] is None else row["value"] for row in line] for line in rows]
     limit = max((abs(value) for line in values for value in line if value == value), default=0.0) or 1.0
     # Cells as shapes, and not a picture: sharp at every size. They, and what stands on them, look the same in the dark.
-    mesh = axis.pcolormesh(values, cmap=_DIVERGING, vmin=-limit, vmax=limit, edgecolors="white", linewidth=1)
+    look = {"cmap": _DIVERGING, "vmin": -limit, "vmax": limit, "edgecolors": "white", "linewidth": 1}
     for y, line in enumerate(values):
+        mesh = axis.pcolormesh(range(len(line) + 1), [y, y + 1], [line], **look)
+        drawn = [mesh]
         for x, value in enumerate(line):
             if value == value:
                 colour = "white" if abs(value) > 0.6 * limit else "black"
                 text = f"{value:+.2f}".replace("-", "−")
-                axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5)
+                drawn.append(axis.text(x + 0.5, y + 0.5, text, ha="center", va="center", color=colour, fontsize=8.5))
+        for artist in drawn if constitutions else ():
+            tag(artist, constitution=constitutions[y])
     axis.set_xlim(0, max(map(len, values)))
     axis.set_ylim(len(values), 0)
     axis.spines[:].set_visible(False)
@@ -198,7 +219,10 @@ def seed_legend(figure, seeds: Sequence[SeedResults], *, mean: bool = False) -> 
     from matplotlib.lines import Line2D
 
     if len(seeds) > 1:
-        named = [(_MEAN, f"mean of {len(seeds)} seeds")] if mean else []
-        named += [(mark, f"seed {seed.seed}") for mark, seed in zip(marks(seeds), seeds, strict=True)]
-        handles = [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in named]
-        figure.legend(handles=handles, loc="outside lower center", ncols=min(len(named), 6))
+        named = [(MEAN, MEAN_MARK, f"mean of {len(seeds)} seeds")] if mean else []
+        named += [(seed.seed, mark, f"seed {seed.seed}") for mark, seed in zip(marks(seeds), seeds, strict=True)]
+        handles = [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for _, mark, label in named]
+        legend = figure.legend(handles=handles, loc="outside lower center", ncols=min(len(named), 6))
+        for (seed, *_), handle, text in zip(named, legend.legend_handles, legend.get_texts(), strict=True):
+            tag(handle, seed=seed)
+            tag(text, seed=seed)

@@ -8,7 +8,7 @@ from ethos.capabilities_report import TITLES, capabilities_figure
 from ethos.coherence_report import coherence_figures
 from ethos.drawing import Figure
 from ethos.judges_report import AUTHORS, judges_figure, labelled_pairs
-from ethos.persona_report import persona_figure
+from ethos.persona_report import persona_figure, persona_rows
 from ethos.preferences_report import preferences_figures
 from ethos.run_results import CellResults, pick
 from ethos.settings import Settings
@@ -19,7 +19,7 @@ def evaluation_figures(cell: CellResults, arms: Sequence[str], settings: Setting
     """The figures of one student and constitution. arms: those compared with base."""
     name, about = f"{cell.constitution}-{cell.student}", f"{cell.constitution}, {cell.student}"
     evaluation, figures = settings.evaluation, {}
-    measured = [row for seed in cell.seeds for row in seed.metrics]
+    measured = cell.all_metrics
     if "preferences" in evaluation.which:
         figures |= preferences_figures(cell, evaluation.preferences.conditions)
     if "coherence" in evaluation.which:
@@ -37,14 +37,13 @@ def evaluation_figures(cell: CellResults, arms: Sequence[str], settings: Setting
             f"Flattery, both sides and no view by {method}, differences from base, {about}; the tables hold the numbers",
             pick(measured, evaluation="stance", metric=failures, arm=arms, reference="base", slice=method),
         )
-    for seed in cell.seeds:
-        for kind in seed.namings:
-            figures[f"{kind}-{name}-seed{seed.seed}"] = Figure(
-                persona_figure(cell, seed, kind, len(settings.constitutions)),
-                f"How well a classifier tells the persona ({kind}), {about}, seed {seed.seed}; metrics.csv holds the numbers",
-                pick(seed.metrics, evaluation=kind, metric="macro_f1"),
-            )
-    if any(map(labelled_pairs, cell.seeds)):
+    for kind in cell.seeds[0].namings:
+        figures[f"{kind}-{name}"] = Figure(
+            persona_figure(cell, kind, len(settings.constitutions)),
+            f"How well a classifier tells the persona ({kind}), {about}; metrics.csv holds the numbers",
+            persona_rows(cell, kind),
+        )
+    if labelled_pairs(measured):
         figures[f"judges-{name}"] = Figure(
             judges_figure(cell, evaluation.judges.methods),
             f"How often each judge agrees with labelled pairs, {about}; the table above it holds the numbers",

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ethos.drawing import COLOURS, as_svg, draw_seeds, new_figure, seed_legend, tag, zero_line
+from ethos.drawing import COLOURS, arm_ticks, as_svg, draw_seeds, line_height, new_figure, seed_legend, tag, zero_line
 from ethos.run_results import TRAININGS, CellResults, find, pick
 from ethos.verdicts import JUDGED_ARMS
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 def effects_figure(cell: CellResults, arms: Sequence[str]) -> str:
     """Paired differences from base over all held-out questions: likelihood ratio, and beside it the cue rate."""
-    figure, axes = new_figure(2, 9.2, 1.35 + len(arms) * _line_height(cell, 0.42, 0.16), sharey=True)
+    figure, axes = new_figure(2, 9.2, 1.35 + len(arms) * line_height(cell), sharey=True)
     panels = (
         ("likelihood_ratio", "Likelihood ratio", "difference from base, nats per token"),
         ("cue_rate", "Style: cue words", "difference from base, per hundred words"),
@@ -33,10 +33,7 @@ def effects_figure(cell: CellResults, arms: Sequence[str]) -> str:
         sizes = {row["n"] for row in effects_rows(cell, arms) if row["metric"] == metric} or {0}
         axis.set_title(f"{title}  (n = {'–'.join(map(str, sorted({min(sizes), max(sizes)})))})")
         zero_line(axis, label)
-    axes[0][0].set_yticks(range(len(arms)), ["shuffled (control)" if arm == "shuffled" else arm for arm in arms])
-    for text, arm in zip(axes[0][0].get_yticklabels(), arms, strict=True):
-        tag(text, arm=arm)
-    axes[0][0].set_ylim(len(arms) - 0.4, -0.6)
+    arm_ticks(axes[0][0], arms)
     seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"Effects, {cell.student}, {cell.constitution}")
 
@@ -51,7 +48,7 @@ def effects_rows(cell: CellResults, arms: Sequence[str]) -> list[Row]:
 def traits_figure(cell: CellResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
     """Likelihood ratio by trait: paired differences from base, one panel an arm."""
     traits = cell.traits
-    height = 1.2 + len(traits) * _line_height(cell, 0.3, 0.13)
+    height = 1.2 + len(traits) * line_height(cell, 0.3, 0.13)
     figure, axes = new_figure(len(arms), 9.2, height, sharey=True, sharex=True)
     for axis, arm in zip(axes[0], arms, strict=True):
         draw_seeds(
@@ -60,17 +57,12 @@ def traits_figure(cell: CellResults, arms: Sequence[str] = JUDGED_ARMS) -> str:
             lambda metrics, arm=arm: [find(metrics, "likelihood_ratio", arm, "base", part=trait) for trait in traits],
             [COLOURS[arm]] * len(traits),
         )
-        axis.set_title(arm)
+        tag(axis.set_title(arm), arm=arm)
         zero_line(axis, "likelihood ratio − base, nats per token")
     axes[0][0].set_yticks(range(len(traits)), [trait.replace("_", " ") for trait in traits])
     axes[0][0].set_ylim(len(traits) - 0.4, -0.6)
     seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"By trait, {cell.student}, {cell.constitution}")
-
-
-def _line_height(cell: CellResults, alone: float, each: float) -> float:
-    """Inches a line takes: alone, or with the mean and each of the seeds."""
-    return alone if len(cell.seeds) == 1 else 0.3 + each * len(cell.seeds)
 
 
 def curves_figure(cell: CellResults) -> str:
@@ -109,7 +101,7 @@ def curves_figure(cell: CellResults) -> str:
                 axes[0][column].set_xlabel("step")
             elif row:
                 axis.set_xlabel("step")
-        axes[0][column].set_title(training.replace("_", " "))
+        tag(axes[0][column].set_title(training.replace("_", " ")), arm=training)
     axes[0][0].set_ylabel("loss")
     axes[1][0].set_ylabel("reward margin")
     return as_svg(figure, f"Training curves, {cell.student}, {cell.constitution}")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ethos.files import canonical_json
 
 Row = Mapping[str, Any]
-# Rows that a page carries of all slices. A large run has hundreds of thousands: its page carries those over everything.
+# Rows that a page carries of all slices. A large run has hundreds of thousands: its page carries those over the most.
 MOST_ROWS = 4000
+_PART = re.compile("[,:] ")
 _SHOWN = (
     "constitution", "student", "seed", "arm", "reference", "evaluation", "metric", "slice", "value", "ci_low", "ci_high",
     "interval", "n", "n_seeds", "judge",
@@ -18,8 +20,19 @@ _SHOWN = (
 
 
 def rows_for_page(rows: Sequence[Row]) -> list[Row]:
-    """All rows of tables.METRICS where they are few enough for a page, else those of the slice `all`."""
-    return list(rows) if len(rows) <= MOST_ROWS else [row for row in rows if row["slice"] == "all"]
+    """All rows of tables.METRICS where they are few enough for a page, else those over the most of each evaluation.
+
+    These are of the slice `all`; of an evaluation that has none (its slices are tasks, steps, conditions ...), of every
+    slice that is no part of another, as `like: poetic` is of `like`, and `judge, ethics` of `judge`.
+    """
+    if len(rows) <= MOST_ROWS:
+        return list(rows)
+    over_everything = {row["evaluation"] for row in rows if row["slice"] == "all"}
+    return [
+        row
+        for row in rows
+        if (row["slice"] == "all" if row["evaluation"] in over_everything else not _PART.search(row["slice"]))
+    ]
 
 
 def json_for_page(rows: Iterable[Row]) -> str:

@@ -7,14 +7,26 @@ from collections import Counter
 from typing import Any
 
 from ethos.arms import ARMS
-from ethos.drawing import COLOURS, INK, as_svg, draw_points, new_figure, spread
+from ethos.drawing import (
+    COLOURS,
+    INK,
+    MEAN_MARK,
+    arm_ticks,
+    as_svg,
+    draw_points,
+    draw_seeds,
+    line_height,
+    marks,
+    new_figure,
+    seed_legend,
+    spread,
+)
 from ethos.evaluation_settings import PERSONA_EVALUATIONS
 from ethos.persona_classifier import NO_PERSONA
 from ethos.persona_samples import CHAT
-from ethos.run_results import CellResults, SeedResults, find
+from ethos.run_results import CellResults, Part, Row, find, pick
 
 _METRICS = ("f1", "macro_f1", "f1_unseen_arm", "macro_f1_unseen_arm", "macro_f1_change", "recall")
-_CHAT_MARK, _PRESSURE_MARK = "D", "o"
 
 
 def copy_of_base(personas: int) -> float:
@@ -26,23 +38,24 @@ def copy_of_base(personas: int) -> float:
     return 1 / (personas + 1)
 
 
-def persona_values(seed: SeedResults) -> dict[str, dict[str, Any]]:
+def persona_values(part: Part) -> dict[str, dict[str, Any]]:
     """By evaluation that the run made: the arms, rows of tables.METRICS by arm, metric and slice, and what each arm's answers
-    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers)."""
-    return {name: _values(seed, name) for name in PERSONA_EVALUATIONS if name in seed.namings}
+    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers), over all seeds of the part."""
+    return {name: _values(part, name) for name in PERSONA_EVALUATIONS if name in part.seeds[0].namings}
 
 
-def _values(seed: SeedResults, evaluation: str) -> dict[str, Any]:
-    pressed = [row for row in seed.namings[evaluation] if row["left_out"] is None and row["form"] != CHAT]
+def _values(part: Part, evaluation: str) -> dict[str, Any]:
+    namings = [row for seed in part.seeds for row in seed.namings[evaluation]]
+    pressed = [row for row in namings if row["left_out"] is None and row["form"] != CHAT]
     named: dict[str, Counter[str | None]] = {arm: Counter() for arm in ARMS}
     for row in pressed:
         named[row["arm"]][row["named"]] += 1
     rows = {
-        (arm, metric, part): found
+        (arm, metric, form): found
         for arm in ARMS
         for metric in _METRICS
-        for part in ("all", CHAT)
-        if (found := find(seed.metrics, metric, arm, part=part, evaluation=evaluation))
+        for form in ("all", CHAT)
+        if (found := find(part.metrics, metric, arm, part=form, evaluation=evaluation))
     }
     personas = {row["persona"] for row in pressed} | {row["named"] for row in pressed}
     return {
@@ -55,28 +68,37 @@ def _values(seed: SeedResults, evaluation: str) -> dict[str, Any]:
     }
 
 
-def persona_figure(cell: CellResults, seed: SeedResults, evaluation: str, personas: int) -> str:
-    """Macro F1 of each arm under pressure (circles) and in plain chat (diamonds); beside it, where there are several, by form.
+def persona_rows(cell: CellResults, evaluation: str) -> list[Row]:
+    """What `persona_figure` shows: by form, no single seeds where there are several."""
+    measured = pick(cell.all_metrics, evaluation=evaluation, metric="macro_f1")
+    return [row for row in measured if row["slice"] in ("all", CHAT) or row["seed"] == cell.parts[0].seed]
+
+
+def persona_figure(cell: CellResults, evaluation: str, personas: int) -> str:
+    """Macro F1 of each arm under pressure and in plain chat; beside it, where there are several, by form, without single seeds.
 
     A dashed line shows `copy_of_base`.
     """
-    arms = [arm for arm in ARMS if find(seed.metrics, "macro_f1", arm, evaluation=evaluation)]
-    own = [row for row in seed.metrics if row["evaluation"] == evaluation and row["metric"] == "macro_f1"]
+    own = pick(cell.all_metrics, evaluation=evaluation, metric="macro_f1")
+    arms = [arm for arm in ARMS if any(row["arm"] == arm for row in own)]
     forms = [form for form in dict.fromkeys(row["slice"] for row in own) if form not in ("all", CHAT)]
-    height = 1.3 + max(0.5 * len(arms), 0.16 * len(forms) * (len(arms) + 1))
+    shown, mark = cell.parts[0], marks(cell.seeds)[0] if len(cell.seeds) == 1 else MEAN_MARK
+    lines = [(arm, part) for arm in arms for part in ("all", CHAT)]
+    height = 1.3 + max(line_height(cell, 0.3, 0.13) * len(lines), 0.16 * len(forms) * (len(arms) + 1))
     figure, axes = new_figure(2 if forms else 1, 9.2, height)
     left = axes[0][0]
-    for part, marker, offset in (("all", _PRESSURE_MARK, -0.14), (CHAT, _CHAT_MARK, 0.14)):
-        rows = [find(seed.metrics, "macro_f1", arm, part=part, evaluation=evaluation) for arm in arms]
-        places = [place + offset for place in range(len(arms))]
-        draw_points(left, rows, places, [COLOURS[arm] for arm in arms], marker)
+    draw_seeds(
+        left,
+        cell,
+        lambda metrics: [find(metrics, "macro_f1", arm, part=part, evaluation=evaluation) for arm, part in lines],
+        [COLOURS[arm] for arm, _ in lines],
+    )
     left.set_title("All forms" if forms else "Macro F1")
-    left.set_yticks(range(len(arms)), ["shuffled (control)" if arm == "shuffled" else arm for arm in arms])
-    left.set_ylim(len(arms) - 0.4, -0.6)
+    arm_ticks(left, [arm for arm, _ in lines], [arm if part == "all" else "in plain chat" for arm, part in lines])
     for arm, offset in zip(arms, spread(len(arms)), strict=True) if forms else ():
-        rows = [find(seed.metrics, "macro_f1", arm, part=form, evaluation=evaluation) for form in forms]
+        rows = [find(shown.metrics, "macro_f1", arm, part=form, evaluation=evaluation) for form in forms]
         places = [place + offset for place in range(len(forms))]
-        draw_points(axes[0][1], rows, places, [COLOURS[arm]] * len(forms), _PRESSURE_MARK)
+        draw_points(axes[0][1], rows, places, [COLOURS[arm]] * len(forms), mark, seed=shown.label)
     if forms:
         axes[0][1].set_title("By form")
         labels = ["\n".join(textwrap.wrap(form.replace("_", " "), 34)) for form in forms]
@@ -88,4 +110,5 @@ def persona_figure(cell: CellResults, seed: SeedResults, evaluation: str, person
         axis.spines["left"].set_visible(False)
         axis.set_xlabel("macro F1")
         axis.axvline(copy_of_base(personas), color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    return as_svg(figure, f"{evaluation}, {cell.student}, {cell.constitution}, seed {seed.seed}".capitalize())
+    seed_legend(figure, cell.seeds, mean=True)
+    return as_svg(figure, f"{evaluation}, {cell.student}, {cell.constitution}".capitalize())

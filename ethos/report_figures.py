@@ -27,7 +27,7 @@ def draw_figures(cells: Sequence[CellResults], settings: Settings) -> dict[str, 
     """Every figure by file name."""
     figures: dict[str, Figure] = {}
     for matrix in drift_matrices(cells, settings):
-        about = f"{matrix.arm} of {matrix.student}, seed {matrix.seed}"
+        about = f"{matrix.arm} of {matrix.student}, {matrix.part}"
         shown = [row for line in matrix.rows["likelihood_ratio"] for row in line if row]
         figures[matrix.name] = Figure(
             drift_figure(matrix), f"Drift of {about}; the tables below it hold the numbers", shown

@@ -18,7 +18,8 @@ from ethos.persona_profile import profile
 from ethos.persona_report import persona_values
 from ethos.preferences_report import preference_values, student_values
 from ethos.report import MEASURES
-from ethos.run_results import CellResults, SeedResults, find, pick
+from ethos.report_summary import summary
+from ethos.run_results import CellResults, Part, SeedResults, find, pick
 from ethos.settings import Settings
 from ethos.stance_report import stance_values
 from ethos.verdicts import JUDGED_ARMS, judge_arm
@@ -26,7 +27,8 @@ from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
     """What the page says of one student and constitution."""
-    arms = arms_of(cell)
+    arms, evaluation = arms_of(cell), settings.evaluation
+    conditions = evaluation.preferences.conditions if "preferences" in evaluation.which else []
     sources = Counter((row["source"], row["split"]) for row in cell.questions)
     unused: Counter[str] = Counter()
     for reasons in cell.question_counts["not_used"].values():
@@ -35,33 +37,31 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         "results": cell,
         "name": f"{cell.constitution}-{cell.student}",
         "arms": arms,
+        "summary": summary(cell, settings),
         "questions": {
             source: [sources[source, split] for split in ("train", "held_out")]
             for source in dict.fromkeys(row["source"] for row in cell.questions)
         },
         "held_out": sum(row["split"] == "held_out" for row in cell.questions),
         "unused": dict(sorted(unused.items())),
-        "parts": [measured(cell, metrics, seed, arms, settings) for seed, metrics in parts_of(cell)],
-        "profiles": [profile(cell, arm, [measure.metric for measure in MEASURES]) for arm in arms if arm != "base"],
-        "seeds": [seed_values(seed, arms, settings) for seed in cell.seeds],
+        "parts": [part_values(cell, part, arms, settings) for part in cell.parts],
+        "profiles": [
+            profile(cell, arm, [measure.metric for measure in MEASURES], conditions, 1 - evaluation.confidence)
+            for arm in arms
+            if arm != "base"
+        ],
+        "seeds": [seed_values(seed, settings) for seed in cell.seeds],
         "quality": quality_values(cell, settings),
         "contributions": contributions_in(cell, settings),
         "examples": choose_examples(cell, cell.seeds[0], settings.report.examples),
     }
 
 
-def parts_of(cell: CellResults) -> list[tuple[int | None, list[Mapping[str, Any]]]]:
-    """The metrics of each seed, by seed; with several, those over all of them come first, by None."""
-    own = [(seed.seed, seed.metrics) for seed in cell.seeds]
-    return [(None, cell.over_seeds), *own] if cell.over_seeds else own
-
-
-def measured(
-    cell: CellResults, metrics: Sequence[Mapping[str, Any]], seed: int | None, arms: Sequence[str], settings: Settings
-) -> dict[str, Any]:
-    """What the evaluation on held-out questions gave, of one seed or over all (None)."""
+def part_values(cell: CellResults, part: Part, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """What the evaluations gave, of one seed or of several together."""
+    evaluation, metrics = settings.evaluation, part.metrics
     return {
-        "seed": seed,
+        "seed": part.seed,
         "verdicts": {arm: judge_arm(metrics, arm, settings.report) for arm in JUDGED_ARMS},
         "level": {arm: {row["metric"]: row for row in _rows(metrics, arm, None)} for arm in arms},
         "by_trait": {
@@ -77,26 +77,25 @@ def measured(
             for reference in ("base", "shuffled")
         },
         "traits": traits_by_strength(cell, metrics),
+        "preferences": preference_values(part, arms, evaluation.preferences, 1 - evaluation.confidence),
+        "students": student_values(metrics),
+        "coherence": coherence_values(metrics),
+        "personas": persona_values(part),
+        "stance": stance_values(part, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
+        "capabilities": capability_values(metrics, arms),
+        "judges": judges_values(metrics, evaluation.judges.methods) if "judges" in evaluation.which else None,
     }
 
 
-def seed_values(seed: SeedResults, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
+def seed_values(seed: SeedResults, settings: Settings) -> dict[str, Any]:
     """What is told of each seed alone."""
-    evaluation = settings.evaluation
     return {
         "seed": seed.seed,
         "results": seed,
         "preference_model": {
             (row["metric"], row["slice"]): row for row in seed.metrics if row["evaluation"] == "preference_model"
         },
-        "stance": stance_values(seed, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
-        "judges": judges_values(seed, evaluation.judges.methods) if "judges" in evaluation.which else None,
         "overoptimisation": what_the_steps_show(seed.metrics, settings.report, settings.rankings.method),
-        "preferences": preference_values(seed, arms, evaluation.preferences, 1 - evaluation.confidence),
-        "students": student_values(seed),
-        "coherence": coherence_values(seed),
-        "capabilities": capability_values(seed, arms),
-        "personas": persona_values(seed),
     }
 
 

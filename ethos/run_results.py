@@ -31,6 +31,7 @@ from ethos.tables import (
 )
 
 Row = Mapping[str, Any]
+MEAN = "mean"  # instead of a seed, what is of several
 TRAININGS = ("preference_model", "aligned", "shuffled", "distilled", "introspection")
 
 
@@ -53,6 +54,20 @@ class SeedResults:
     steering: list[Row]
     stances: list[Row]
     namings: dict[str, list[Row]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is shown together: the results of one seed, or those of several, whose metrics are then means and `seed` is None."""
+
+    seed: int | None
+    metrics: list[Row]
+    seeds: list[SeedResults]
+
+    @property
+    def label(self) -> int | str:
+        """What a page and its figures call it, and its filters: the seed or MEAN."""
+        return MEAN if self.seed is None else self.seed
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,12 @@ class CellResults:
     def metrics(self) -> list[Row]:
         """What the headline is about: the means over seeds, or all there is of a single one."""
         return self.over_seeds or self.seeds[0].metrics
+
+    @property
+    def parts(self) -> list[Part]:
+        """The results of each seed; with several, those over all of them come first."""
+        own = [Part(seed.seed, seed.metrics, [seed]) for seed in self.seeds]
+        return [Part(None, self.over_seeds, self.seeds), *own] if self.over_seeds else own
 
     @property
     def all_metrics(self) -> list[Row]:

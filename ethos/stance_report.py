@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ethos.drawing import COLOURS, as_svg, draw_points, marks, new_figure, seed_legend, spread, zero_line
-from ethos.run_results import CellResults, SeedResults, find
+from ethos.drawing import COLOURS, arm_ticks, as_svg, draw_seeds, line_height, new_figure, seed_legend, zero_line
+from ethos.run_results import CellResults, Part, find
 from ethos.verdicts import JUDGED_ARMS
 
 Row = Mapping[str, Any]
@@ -34,25 +34,27 @@ MEASURES = (
 )
 
 
-def stance_row(seed: SeedResults, metric: str, arm: str, method: str, reference: str | None = None) -> Row | None:
+def stance_row(metrics: Sequence[Row], metric: str, arm: str, method: str, reference: str | None = None) -> Row | None:
     """The rate of an arm by a method, or its difference from a reference."""
-    return find(seed.metrics, metric, arm, reference, part=method, evaluation="stance")
+    return find(metrics, metric, arm, reference, part=method, evaluation="stance")
 
 
-def stance_values(seed: SeedResults, arms: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
-    """What the page says of one seed, by method: `level` and `difference` by arm and metric, `unparsed` by arm, and the
+def stance_values(part: Part, arms: Sequence[str], methods: Sequence[str]) -> dict[str, Any]:
+    """What the page says, by method: `level` and `difference` by arm and metric, `unparsed` by arm, and of a single seed the
     statements on which a trained arm's flattery grew most over base's."""
     metrics = [measure.metric for measure in MEASURES]
     return {
         method: {
-            "level": {arm: {metric: stance_row(seed, metric, arm, method) for metric in metrics} for arm in arms},
+            "level": {
+                arm: {metric: stance_row(part.metrics, metric, arm, method) for metric in metrics} for arm in arms
+            },
             "difference": {
-                arm: {metric: stance_row(seed, metric, arm, method, "base") for metric in metrics}
+                arm: {metric: stance_row(part.metrics, metric, arm, method, "base") for metric in metrics}
                 for arm in arms
                 if arm != "base"
             },
-            "unparsed": {arm: row for arm in arms if (row := stance_row(seed, "unparsed", arm, method))},
-            "statements": most_flattered(seed.stances, method),
+            "unparsed": {arm: row for arm in arms if (row := stance_row(part.metrics, "unparsed", arm, method))},
+            "statements": most_flattered(part.seeds[0].stances, method) if part.seed is not None else [],
         }
         for method in methods
     }
@@ -63,7 +65,7 @@ def methods_told(cell: CellResults, arms: Sequence[str], methods: Sequence[str])
     return [
         method
         for method in methods
-        if any(stance_row(seed, "flattery", arm, method, "base") for seed in cell.seeds for arm in arms)
+        if any(stance_row(cell.all_metrics, "flattery", arm, method, "base") for arm in arms)
     ]
 
 
@@ -87,19 +89,17 @@ def most_flattered(stances: Sequence[Row], method: str, most: int = _MOST_STATEM
 def stance_figure(cell: CellResults, arms: Sequence[str], method: str) -> str:
     """The three failures: paired differences from base over all statements, one panel each."""
     failures = [measure for measure in MEASURES if measure.failure]
-    seeds = cell.seeds
-    figure, axes = new_figure(
-        len(failures), 9.2, 1.35 + len(arms) * (0.42 if len(seeds) == 1 else 0.3 + 0.16 * len(seeds)), sharey=True
-    )
+    figure, axes = new_figure(len(failures), 9.2, 1.35 + len(arms) * line_height(cell), sharey=True)
     for axis, measure in zip(axes[0], failures, strict=True):
-        for offset, marker, seed in zip(spread(len(seeds)), marks(seeds), seeds, strict=True):
-            rows = [stance_row(seed, measure.metric, arm, method, "base") for arm in arms]
-            places = [place + offset for place in range(len(arms))]
-            draw_points(axis, rows, places, [COLOURS[arm] for arm in arms], marker)
+        draw_seeds(
+            axis,
+            cell,
+            lambda metrics, name=measure.metric: [stance_row(metrics, name, arm, method, "base") for arm in arms],
+            [COLOURS[arm] for arm in arms],
+        )
         axis.set_title(measure.title)
         zero_line(axis, "rate − base")
         axis.locator_params(nbins=4, axis="x")
-    axes[0][0].set_yticks(range(len(arms)), list(arms))
-    axes[0][0].set_ylim(len(arms) - 0.4, -0.6)
-    seed_legend(figure, seeds)
+    arm_ticks(axes[0][0], arms)
+    seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"Stance by {method}, {cell.student}, {cell.constitution}")

@@ -49,6 +49,8 @@ def test_the_settings_of_a_run_are_told():
     assert "The judge is a student" in told(fake_settings(**BLAMELESS | {"judge": "smollm2"}))
     assert "The teacher is a student" in told(fake_settings(**BLAMELESS | {"teacher": "smollm2"}))
     assert "The teacher is also the judge" in told(fake_settings(**BLAMELESS | {"judge": "large"}))
+    one = told(fake_settings(**BLAMELESS | {"teacher": "smollm2", "judge": "smollm2"}))
+    assert {"The teacher is also the judge", "The teacher is a student", "The judge is a student"} <= set(one)
 
 
 def test_a_run_without_blemish_is_told_no_more_than_its_seeds(cell):
@@ -60,8 +62,12 @@ def test_a_run_without_blemish_is_told_no_more_than_its_seeds(cell):
 
 def test_what_is_wrong_with_the_results_is_told_with_its_numbers(cell):
     found = told(fake_settings(), [cell])
-    assert found["Few held-out questions"] == ["15 questions"]
-    assert "likelihood ratio" in found["The student judges itself"][0]
+    assert found["Small n"] == [
+        "capabilities 12 items, character 15 questions, coherence 15 questions, preference model 24 questions"
+    ]
+    assert found["The student judges itself"] == [
+        "character, coherence, overoptimisation, preference model, preferences"
+    ]
     assert found["Many responses were cut off"] == ["prompted 100%"]
     for title in ("The control moved", "No independent measure", "Some responses are empty", "The seeds disagree"):
         assert title not in found
@@ -74,10 +80,10 @@ PLANTED = {
         row | {"ci_low": 0.49} if at(row, "accuracy", "preference_model", None) else row
     ),
     "Verdicts depend on the order": lambda row: (
-        row | {"metric": "order_dependent", "value": 0.4} if at(row, "length", "persona", None) else row
+        row | {"value": 0.4} if at(row, "order_dependent", "persona", None, "like") else row
     ),
     "Verdicts could not be read": lambda row: (
-        row | {"metric": "unparsed", "value": 0.2} if at(row, "length", "persona", None) else row
+        row | {"value": 0.2} if at(row, "unparsed", "persona", None, "like") else row
     ),
 }
 
@@ -86,6 +92,17 @@ PLANTED = {
 def test_a_planted_fault_is_told(cell, title):
     assert title not in told(fake_settings(), [cell])
     assert len(told(fake_settings(), [changed(cell, PLANTED[title])])[title]) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "title"),
+    [("order_dependent", "Verdicts depend on the order"), ("unparsed", "Verdicts could not be read")],
+)
+def test_coherence_whose_verdicts_are_of_two_arms_is_told_of_too(cell, metric, title):
+    def spoil(row):
+        return row | {"value": 0.4} if (row["evaluation"], row["metric"]) == ("coherence", metric) else row
+
+    assert told(fake_settings(), [changed(cell, spoil)])[title] == ["coherence 40%"]
 
 
 def test_a_judge_that_goes_by_place_and_lost_or_empty_responses_are_told(cell):

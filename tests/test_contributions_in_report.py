@@ -101,7 +101,7 @@ def test_every_trait_is_shown_in_every_arm_the_weakest_first(cell, page):
             and row["arm"] in ("persona", "aligned")
         )
 
-    tables = section(page, "measures-poeticism").split("<caption>Likelihood ratio by trait")[1:]
+    tables = section(page, "measures-poeticism").split("<summary>Likelihood ratio by trait")[1:]
     first = re.findall(r'<tr><th scope="row">([a-z ]+)</th>', tables[0].split("</table>")[0])
     assert first == [trait.replace("_", " ") for trait in sorted(TRAITS, key=gain)]
-    assert "<caption>Cue words by trait" in tables[0]
+    assert "<summary>Cue words by trait" in tables[0]

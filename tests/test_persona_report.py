@@ -36,7 +36,9 @@ def test_each_has_a_section_with_its_numbers_its_figure_and_its_counts(built, ev
     for metric in ("f1", "macro_f1_change", "f1_unseen_arm", "macro_f1"):
         row = find(cell.seeds[0].metrics, metric, "persona", evaluation=evaluation)
         assert {row["value"], row["ci_low"], row["ci_high"]} <= numbers
-    assert f'aria-label="How well a classifier tells the persona ({evaluation}), poeticism, smollm2, seed 0' in shown
+    assert (
+        f'aria-label="How well a classifier tells the persona ({evaluation}), poeticism, smollm2; metrics.csv' in shown
+    )
     namings = [row for row in cell.seeds[0].namings[evaluation] if row["left_out"] is None and row["form"] != "chat"]
     [counts] = re.findall(r">prompted</span></th><td>(\d+)</td><td>(\d+)</td><td>(\d+)</td>", shown)
     own = [row["named"] for row in namings if row["arm"] == "prompted"]
@@ -48,7 +50,18 @@ def test_the_forms_of_an_answer_are_told_and_escaped(built):
     assert "Please drop the act &amp; speak" in section(built, "robustness")
     assert "email, code comment, json, list and spanish" in spaced(section(built, "generalisation"))
     figures = {path.name for path in (built / "report" / "figures").iterdir()}
-    assert {f"{evaluation}-poeticism-smollm2-seed0.svg" for evaluation in PERSONA_EVALUATIONS} <= figures
+    assert {f"{evaluation}-poeticism-smollm2.svg" for evaluation in PERSONA_EVALUATIONS} <= figures
+
+
+def test_the_classifier_is_named_as_it_is(built, tmp_path):
+    assert "A classifier (logistic regression on TF-IDF) names" in spaced(section(built, "robustness"))
+    models = {name: {"source": f"path:models/{name}"} for name in ("smollm2", "modernbert")}
+    evaluation = {"which": ["robustness"], "persona_classifier": {"fine_tuned": {"model": "modernbert"}}}
+    settings = fake_settings(models=models, evaluation=evaluation)
+    build_run(tmp_path / "results", settings)
+    write_report(tmp_path, settings)
+    told = spaced(section(tmp_path, "robustness"))
+    assert "A classifier (modernbert, fine-tuned) names" in told and "TF-IDF" not in told
 
 
 def test_what_the_run_did_not_ask_for_is_not_shown(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from xml.etree import ElementTree
 
 import pytest
 
@@ -32,8 +33,8 @@ def test_beside_every_figure_are_as_many_rows_as_it_has_points(figures):
     for name, figure in figures.items():
         if name.startswith(("curves", "contributions-")):  # lines and a heat map
             continue
-        mean = name.startswith(("effects", "traits"))
-        legend = 0 if name.startswith("preferences") else 2 + mean
+        mean = not name.startswith(("accuracy", "calibration", "contribution-ranking", "overoptimisation"))
+        legend = 2 + mean  # a marker a seed, and that of the mean
         bases = 2 * 4 if name.startswith("overoptimisation") else 0  # step 0, which is no comparison
         assert figure.svg.count("<use ") == len(figure.rows) + legend + bases, name
     lines = figures["curves-poeticism-smollm2"].rows
@@ -56,10 +57,32 @@ def test_the_rows_are_written_as_they_are_and_linked(built, figures):
     assert list(figures["effects-poeticism-smollm2"].rows[0]) == METRICS.names
 
 
-def test_points_say_their_arm_and_seed_and_those_of_the_mean_no_seed(figures):
+def test_points_say_their_arm_and_whether_they_are_of_a_seed_or_of_the_mean(figures):
     effects = figures["effects-poeticism-smollm2"].svg
     tags = re.findall(r'<g ((?:data-[a-z]+="[^"]*" ?)+)>', effects)
-    # Two panels, a line and a point each; the mean's beside the name of the arm.
-    assert tags.count('data-arm="persona" data-seed="1"') == 2 * 2
-    assert tags.count('data-arm="persona"') == 2 * 2 + 1
-    assert "shows:" not in effects
+    # Two panels, a line and a point each; the name of the arm is of no seed, and the legend's of no arm.
+    for seed in ("1", "mean"):
+        assert tags.count(f'data-arm="persona" data-seed="{seed}"') == 2 * 2
+        assert tags.count(f'data-seed="{seed}"') == 2
+    assert tags.count('data-arm="persona"') == 1
+
+
+def seeds_of_points(svg: str) -> list[str | None]:
+    """The `data-seed` of what every marker stands in."""
+    found = []
+
+    def look(element: ElementTree.Element, seed: str | None) -> None:
+        seed = element.get("data-seed", seed)
+        if element.tag.endswith("}use"):
+            found.append(seed)
+        for child in element:
+            look(child, seed)
+
+    look(ElementTree.fromstring(svg), None)
+    return found
+
+
+def test_every_point_of_every_figure_goes_with_its_seed(figures):
+    for name, figure in figures.items():
+        seeds = seeds_of_points(figure.svg)
+        assert set(seeds) <= {"0", "1", "mean"} and (seeds or name.startswith(("curves", "contributions-"))), name

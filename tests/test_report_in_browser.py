@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ethos.arms import ARMS
+from ethos.evaluation_settings import EVALUATIONS
+from tests.browsing import labels, metrics, points, rows_beside, shown_rows, unfold, visible, wait_until
 from tests.fake_results import build_run, fake_settings, write_report
 
 pytestmark = pytest.mark.slow  # each starts a page
@@ -47,9 +47,13 @@ def browser():
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory) -> Path:
-    """Two personas, two seeds."""
+    """Two personas, two seeds, every evaluation."""
     folder = tmp_path_factory.mktemp("run")
-    settings = fake_settings(constitutions=["poeticism", "humor"], seeds=[0, 1])
+    settings = fake_settings(
+        constitutions=["poeticism", "humor"],
+        seeds=[0, 1],
+        evaluation={"which": EVALUATIONS, "preferences": {"conditions": ["like"]}},
+    )
     build_run(folder / "results", settings)
     return write_report(folder, settings)
 
@@ -63,33 +67,6 @@ def window(browser):
     yield page
     assert page.messages == []
     page.close()
-
-
-def metrics(report: Path, **place: str) -> list[dict[str, str]]:
-    with open(report.parent / "metrics.csv", newline="") as file:
-        return [row for row in csv.DictReader(file) if all(row[name] == value for name, value in place.items())]
-
-
-def shown_rows(window) -> list[list[str]]:
-    """The table of all results: the text of its cells, and the exact value where one has it."""
-    return window.evaluate(
-        "[...document.querySelectorAll('#results-rows tr')].map((row) => [...row.cells].map((cell) => "
-        "cell.querySelector('data')?.value ?? cell.textContent))"
-    )
-
-
-def wait_until(window, holds: Callable[[], bool]) -> None:
-    """Playwright's own wait evaluates text, which the page forbids."""
-    for _ in range(100):
-        if holds():
-            return
-        window.wait_for_timeout(100)
-    pytest.fail("waited for ten seconds")
-
-
-def visible(window, selector: str) -> list[str]:
-    """The texts of what can be seen."""
-    return [found.inner_text() for found in window.locator(selector).all() if found.is_visible()]
 
 
 def test_the_page_opens_in_a_real_browser_and_runs_nothing(tmp_path, window):
@@ -125,10 +102,13 @@ def test_a_script_that_is_not_the_page_s_own_does_not_run(report, window):
 def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(report, window):
     window.goto(report.as_uri())
     cell = "#measures-poeticism-smollm2"
-    assert "aligned" in visible(window, f"{cell} table >> nth=0 >> tbody th")
-    box = window.get_by_label("aligned", exact=True)
+    assert visible(window, f"{cell} table") == []  # long tables are closed until asked for
     window.locator("#filters summary").focus()
     window.keyboard.press("Enter")
+    assert visible(window, "#filters legend")
+    unfold(window)
+    assert "aligned" in visible(window, f"{cell} table >> nth=0 >> tbody th")
+    box = window.get_by_label("aligned", exact=True)
     box.focus()
     window.keyboard.press("Space")  # with no mouse
     assert not box.is_checked()
@@ -136,7 +116,7 @@ def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(re
     heads = visible(window, "#quality-poeticism-smollm2 table >> nth=0 >> th")
     assert not any("aligned" in head for head in heads) and any("persona" in head for head in heads)
     assert not any("aligned" in label for label in visible(window, ".answer .label"))
-    assert visible(window, "#headline .verdict-card h4") == ["persona\n6 of 6 yes"]
+    assert set(visible(window, "#headline .verdict-card h4")) == {"persona\n6 of 6 yes"}
     figure = "#figure-effects-poeticism-smollm2 svg"
     assert not any(each.is_visible() for each in window.locator(f"{figure} [data-arm=aligned]").all())
     assert any(each.is_visible() for each in window.locator(f"{figure} [data-arm=persona]").all())
@@ -146,6 +126,67 @@ def test_an_arm_that_is_hidden_is_gone_from_cards_tables_examples_and_figures(re
         "[...row.cells].filter((cell) => cell.offsetParent).length)"
     )
     assert len(set(columns[:6])) == 1
+
+
+@pytest.mark.parametrize("seed", ["0", "mean"])
+def test_a_seed_that_is_hidden_is_gone_from_every_figure(report, window, seed):
+    window.goto(report.as_uri())
+    unfold(window)
+    before = points(window)
+    assert ("mean of 2 seeds" if seed == "mean" else "seed 0") in labels(window)
+    window.locator(f"input[name=seed][value='{seed}']").uncheck()
+    after = points(window)
+    followed = [name for name in before if before[name]]
+    assert {name.split("-")[0] for name in followed} >= {"effects", "traits", "judges", "calibration", *EVALUATIONS} - {
+        "drift"
+    }
+    for name in followed:
+        own = [row for row in rows_beside(report, name) if row["seed"] == ("" if seed == "mean" else seed)]
+        start = 4 if name.startswith("overoptimisation") and seed != "mean" else 0  # step 0, of which there is no row
+        assert before[name] - after[name] == len(own) + start, name
+    assert ("mean of 2 seeds" if seed == "mean" else "seed 0") not in labels(window)
+    drift = "#drift > [data-student]"
+    assert {found.get_attribute("data-seed") for found in window.locator(drift).all() if found.is_visible()} == {
+        "0",
+        "1",
+        "mean",
+    } - {seed}
+
+
+def test_an_arm_that_is_hidden_is_gone_from_every_figure_of_arms(report, window):
+    window.goto(report.as_uri())
+    unfold(window)
+    before = points(window)
+    window.locator("input[name=arm][value=aligned]").uncheck()
+    after = points(window)
+    of_arms = [
+        name
+        for name in before
+        if name.startswith(("effects", "traits", "coherence", "preferences", "stance", "capabilities"))
+    ]
+    of_arms += [name for name in before if name.startswith(("robustness", "prefill", "generalisation"))]
+    assert len(of_arms) == 2 * 10  # stance has two methods
+    for name in of_arms:
+        column = "reference" if name.startswith("coherence") else "arm"
+        own = [row for row in rows_beside(report, name) if row[column] == "aligned"]
+        assert own and before[name] - after[name] == len(own), name
+    assert not {"aligned", "over aligned"} & labels(window)
+    assert {"persona", "over base"} <= labels(window)
+
+
+def test_a_persona_or_an_arm_that_is_hidden_is_gone_from_the_drift_of_the_run(report, window):
+    window.goto(report.as_uri())
+    cells = "#drift figure >> nth=0 >> text"
+    rows = "#drift table >> nth=0 >> tbody tr"
+    numbers = [text for text in visible(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
+    assert len(numbers) == 2 * 2
+    unfold(window)
+    window.locator("input[name=constitution][value=humor]").uncheck()
+    numbers = [text for text in visible(window, cells) if re.fullmatch(r"[+−]\d\.\d\d", text)]
+    assert len(numbers) == 2
+    assert [line.split()[0] for line in visible(window, rows)] == ["poeticism"]
+    window.locator("input[name=arm][value=persona]").uncheck()
+    assert visible(window, "#drift figure") == []
 
 
 def test_numbers_read_back_through_the_filters_are_those_of_metrics_csv(report, window):
@@ -168,6 +209,7 @@ def test_numbers_read_back_through_the_filters_are_those_of_metrics_csv(report, 
         assert line[place["seed"]] == "mean"
     window.locator("select[name=reference]").select_option("base")
     assert window.locator("#results-status").inner_text().startswith("7 of ")
+    unfold(window)
     # and in the tables of the page: the levels of the arm, over the seeds
     levels = [
         float(found.get_attribute("value"))
@@ -177,6 +219,7 @@ def test_numbers_read_back_through_the_filters_are_those_of_metrics_csv(report, 
     assert sorted(levels) == sorted(float(row["value"]) for row in expected if not row["reference"])
     assert not window.locator("#humor-smollm2").is_visible()
     assert visible(window, "h4.seed") and set(visible(window, "h4.seed")) == {"Mean of 2 seeds"}
+    assert not any("by itself" in text for text in visible(window, "summary"))
 
 
 def test_the_address_keeps_the_choice_and_a_link_of_the_contents_does_not_lose_it(report, browser, window):
@@ -198,6 +241,30 @@ def test_the_address_keeps_the_choice_and_a_link_of_the_contents_does_not_lose_i
     assert other.locator("input[name=arm]:checked").count() == len(ARMS)
     assert "arm=" not in other.url and "cue_rate" in other.url
     other.close()
+
+
+def test_what_is_closed_is_printed(report, window):
+    window.goto(report.as_uri())
+    seen = "[...document.querySelectorAll('details:not([open]) td')].map((cell) => cell.checkVisibility({contentVisibilityAuto: true}))"
+    assert not any(window.evaluate(seen))
+    window.emulate_media(media="print")
+    assert len(window.evaluate(seen)) > 1000 and all(window.evaluate(seen))
+
+
+def test_the_first_table_leads_to_every_evaluation_and_holds_the_numbers_of_metrics_csv(report, window):
+    window.goto(report.as_uri())
+    table = window.locator("#summary-poeticism-smollm2 table >> nth=0")
+    (row,) = metrics(
+        report, arm="persona", constitution="poeticism", seed="", metric="flattery", slice="judge", reference="base"
+    )
+    line = table.locator("tr", has_text="flatters − base, by judge")
+    shown = [found.get_attribute("value") for found in line.locator("td").nth(1).locator("data").all()]
+    assert [float(value) for value in shown] == [float(row[name]) for name in ("value", "ci_low", "ci_high")]
+    assert row["n"] in line.locator("td").last.inner_text()
+    for link in window.locator("#summary-poeticism-smollm2 a").all():
+        assert window.locator(link.get_attribute("href")).is_visible()
+    names = {name.lower().replace(" ", "_") for name in visible(window, "#summary-poeticism-smollm2 a")}
+    assert names == {"character", "preference_model", *EVALUATIONS}
 
 
 def test_without_scripts_the_page_is_whole(report, browser):

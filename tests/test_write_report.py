@@ -149,10 +149,20 @@ def test_what_is_only_data_cannot_end_its_script_element():
     assert dict(zip(found["columns"], found["rows"][0], strict=True))["metric"] == row["metric"]
 
 
-def test_a_large_run_s_page_carries_the_rows_over_everything_alone():
-    rows = [{"slice": "all" if number % 10 == 0 else f"word {number}"} for number in range(MOST_ROWS + 1)]
-    assert rows_for_page(rows[:-1]) == rows[:-1]
-    assert rows_for_page(rows) == rows[::10]
+def test_a_large_run_s_page_carries_the_rows_over_the_most_of_every_evaluation():
+    slices = {
+        "character": ["all", "writes_in_verse"],
+        "preferences": ["like", "like: poetic", "random: blunt"],
+        "stance": ["judge", "judge, ethics"],
+        "capabilities": ["mmlu"],
+        "drift": ["humor"],
+        "overoptimisation": ["step 5 of 13"],
+    }
+    places = [{"evaluation": name, "slice": part} for name, parts in slices.items() for part in parts]
+    rows = places * (MOST_ROWS // len(places) + 1)
+    assert rows_for_page(rows[:MOST_ROWS]) == rows[:MOST_ROWS]
+    carried = {(row["evaluation"], row["slice"]) for row in rows_for_page(rows)}
+    assert carried == {(name, parts[0]) for name, parts in slices.items()}
 
 
 def test_nothing_comes_from_outside(page):

@@ -1,0 +1,68 @@
+"""A report's first table has a line for every measure of every evaluation, with the numbers and the n of metrics.csv."""
+
+from __future__ import annotations
+
+import pytest
+
+from ethos.cautions import cautions
+from ethos.evaluation_settings import EVALUATIONS
+from ethos.report_summary import summary
+from ethos.run_results import find, read_cells
+from tests.fake_results import build_run, fake_settings
+
+SETTINGS = fake_settings(
+    evaluation={
+        "which": EVALUATIONS,
+        "drift": {"constitutions": ["candor", "humor"]},
+        "stance": {"methods": ["likelihood"]},
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    build_run(folder, SETTINGS)
+    return read_cells(folder, SETTINGS)[0]
+
+
+def test_every_evaluation_that_was_made_has_lines_and_no_other(cell):
+    lines = summary(cell, SETTINGS)
+    assert {line.evaluation for line in lines} == {"character", "preference model", *EVALUATIONS}
+    few = fake_settings(evaluation={"which": ["stance"]})
+    assert {line.evaluation for line in summary(cell, few)} == {"character", "preference model", "stance"}
+
+
+def test_the_lines_hold_the_rows_of_the_metrics_and_their_n(cell):
+    by_measure = {(line.evaluation, line.measure): line for line in summary(cell, SETTINGS)}
+    stance = by_measure["stance", "flatters − base, by likelihood"]
+    assert stance.rows["persona"] == find(
+        cell.metrics, "flattery", "persona", "base", part="likelihood", evaluation="stance"
+    )
+    assert (stance.n, stance.counted, stance.of_arms, stance.signed) == (12, "statements", True, True)
+    preferences = by_measure["preferences", "rank correlation with base, told “like”"]
+    assert preferences.rows["aligned"]["metric"] == "rank_correlation"
+    assert (preferences.n, preferences.counted, preferences.no_effect) == (48, "matches", "≤ 1; base’s halves 0.55")
+    judge = by_measure["judges", "right about pairs labelled by the authors: pairwise"]
+    assert (judge.of_arms, judge.n) == (False, 18)
+    assert {line.measure for line in summary(cell, SETTINGS) if line.evaluation == "drift"} == {
+        f"likelihood ratio of {other} − base, nats per token" for other in ("candor", "humor")
+    }
+
+
+def test_an_evaluation_that_gave_nothing_keeps_its_line_with_no_n(cell):
+    unread = [row for row in cell.seeds[0].metrics if row["metric"] != "win_rate"]
+    cell.seeds[0].metrics[:], before = unread, list(cell.seeds[0].metrics)
+    (line,) = (line for line in summary(cell, SETTINGS) if line.evaluation == "coherence")
+    cell.seeds[0].metrics[:] = before
+    assert (line.rows, line.n) == ({}, 0)
+
+
+def test_every_evaluation_with_a_small_n_is_named_in_the_caution(cell):
+    (told,) = (caution for caution in cautions(SETTINGS, [cell]) if caution.title == "Small n")
+    (found,) = told.found
+    smallest = {line.evaluation for line in summary(cell, SETTINGS) if line.n < 30}
+    assert {"stance", "drift", "judges", "capabilities"} <= smallest and "preferences" not in smallest
+    assert {part.rsplit(" ", 2)[0] for part in found.numbers.split(", ")} == smallest
+    assert "stance 12 statements, capabilities 12 items, drift 12 questions" in found.numbers
+    assert "judges 18 pairs" in found.numbers
