@@ -10,8 +10,8 @@ from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, spell_interval
 
-# From where on a share is told. Below 30 questions a 95 % interval holds the truth in 92 to 94 of 100 cases
-# (simulated; tests/test_coverage.py).
+# From where on a share is told. Below 30 questions intervals hold if their values are not far from normal
+# (tests/test_coverage.py).
 FEW_QUESTIONS, FEW_SEEDS = 30, 5
 _ORDER_DEPENDENT, _UNPARSED, _DROPPED, _CUT_OFF, _EMPTY = 0.25, 0.1, 0.5, 0.25, 0.05
 
@@ -203,7 +203,7 @@ _OF_CELLS: tuple[tuple[str, str, Callable[[CellResults, Settings], str]], ...] =
     ),
     (
         "Few held-out questions",
-        "Intervals over so few are a little too narrow, and those by trait say next to nothing.",
+        "Intervals over so few are wide, too narrow if a few extreme answers decide, and by trait say next to nothing.",
         _few_questions,
     ),
     (
