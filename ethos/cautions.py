@@ -11,8 +11,8 @@ from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
 from ethos.verdicts import JUDGED_ARMS, spell_interval
 
-# From where on a share is told. Below n = 30 a 95 % interval holds the truth in 92 to 94 of 100 cases
-# (simulated; tests/test_coverage.py).
+# From where on a share is told. Below n = 30 intervals hold if their values are not far from normal
+# (tests/test_coverage.py).
 SMALL_N, FEW_SEEDS = 30, 5
 _ORDER_DEPENDENT, _UNPARSED, _DROPPED, _CUT_OFF, _EMPTY = 0.25, 0.1, 0.5, 0.25, 0.05
 
@@ -207,7 +207,7 @@ _OF_CELLS: tuple[tuple[str, str, Callable[[CellResults, Settings], str]], ...] =
     ),
     (
         "Small n",
-        "Intervals over so few are a little too narrow, and those of a part of them, as by trait, say next to nothing.",
+        "Intervals over so few are wide, too narrow if a few extreme answers decide, and those of a part of them, as by trait, say next to nothing.",
         _small_n,
     ),
     (

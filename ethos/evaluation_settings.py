@@ -63,9 +63,7 @@ class Preferences(Section):
     verdict_sampling: Sampling = Field(
         Sampling(temperature=0, max_new_tokens=64), description="Sampling of verdicts in words."
     )
-    resamples: int = Field(
-        200, ge=50, description="Bootstrap resamples of the matches; a Bradley-Terry fit for each, arm and condition."
-    )
+    resamples: int = Field(200, ge=50, description="Bootstrap resamples of the matches, for intervals of Elo ratings.")
     elo_k: float = Field(32, gt=0, description="Points that a match is worth at most (the K-factor of Elo ratings).")
     elo_orders: int = Field(200, ge=1, description="Random orders of the matches that Elo ratings are averaged over.")
 

@@ -146,7 +146,12 @@ def persona_metrics(
         for part, chosen in slices.items():
             said = [row for row in namings if row["arm"] == arm and row["form"] in chosen and row["left_out"] is None]
             said = [row for row in said if row["persona"] in (constitution, NO_PERSONA)]
-            add(arm, "recall", part, mean_with_interval(_right_by_question(said), **options(arm, "recall", part)))
+            add(
+                arm,
+                "recall",
+                part,
+                mean_with_interval(_right_by_question(said), share=True, **options(arm, "recall", part)),
+            )
             empty = sum(row["named"] is None for row in said) / len(said)
             add(arm, "empty", part, Estimate(empty, None, None, len(said), "none"))
         if arm == "base":
@@ -155,8 +160,8 @@ def persona_metrics(
         unseen = {"all": tally(_compared(namings, arm, slices["all"], arm), personas)}
         for suffix, tallies in (("", seen), ("_unseen_arm", unseen)):
             for part, counts in tallies.items():
-                alone = summed_with_interval(counts[:, own], f1, **options(arm, "f1", part))
-                macro = summed_with_interval(counts, macro_f1, **options(arm, "macro", part))
+                alone = summed_with_interval(counts[:, own], f1, share=True, **options(arm, "f1", part))
+                macro = summed_with_interval(counts, macro_f1, share=True, **options(arm, "macro", part))
                 add(arm, f"f1{suffix}", part, alone)
                 add(arm, f"macro_f1{suffix}", part, macro)
         both = np.stack([seen["all"], seen[CHAT]], axis=1)

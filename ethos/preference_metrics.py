@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from ethos.arms import ARMS
 from ethos.evaluation_settings import Preferences
+from ethos.rank_correlation import correlation_with_interval
 from ethos.seeds import derive_seed
-from ethos.statistics import Estimate, holm, pooled_with_interval, rank_correlation, spell_estimate
-from ethos.tournament import Matches, elo, moved_p, strengths
+from ethos.statistics import holm, spell_estimate
+from ethos.tournament import Fit, Matches, elo, fit, moved_p, strength_covariance, strengths
 
 Row = Mapping[str, Any]
 # How a match may end without a trait that shows.
@@ -28,22 +30,8 @@ class _Design:
     traits: Sequence[str]
     settings: Preferences
     confidence: float
-    seed: int
     redraws: np.ndarray
     orders: np.ndarray
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """An arm's strengths by its matches, and by each redraw of them, [resamples, traits]."""
-
-    matches: Matches
-    strengths: np.ndarray
-    redrawn: np.ndarray
-
-    @property
-    def n(self) -> int:
-        return int(np.isfinite(self.matches.outcomes).sum())
 
 
 def preference_metrics(
@@ -61,10 +49,10 @@ def preference_metrics(
         draw = np.random.default_rng(derive_seed(seed, "matches"))
         redraws = draw.integers(n, size=(settings.resamples, n))
         orders = draw.permuted(np.tile(np.arange(n), (settings.elo_orders, 1)), axis=1)
-        design = _Design(traits, settings, confidence, seed, redraws, orders)
-        fits = {arm: _fit(as_matches(own, traits), redraws) for arm, own in ended.items()}
-        for arm, fit in fits.items():
-            found = _levels(fit, ended[arm], design) + (_changes(fit, fits["base"], design) if arm != "base" else [])
+        design = _Design(traits, settings, confidence, redraws, orders)
+        fits = {arm: fit(as_matches(own, traits)) for arm, own in ended.items()}
+        for arm, own in fits.items():
+            found = _levels(own, ended[arm], design) + (_changes(own, fits["base"], design) if arm != "base" else [])
             for row in found:
                 trait = row.pop("trait", None)
                 rows.append(row | {"arm": arm, "slice": f"{condition}: {trait}" if trait else condition})
@@ -83,16 +71,13 @@ def as_matches(played: Sequence[Row], traits: Sequence[str]) -> Matches:
     )
 
 
-def _fit(matches: Matches, redraws: np.ndarray) -> _Fit:
-    redrawn = np.array([strengths(matches.wins(again)) for again in redraws])
-    return _Fit(matches, strengths(matches.wins()), redrawn)
-
-
-def _levels(fit: _Fit, played: Sequence[Row], design: _Design) -> list[dict[str, Any]]:
+def _levels(own: Fit, played: Sequence[Row], design: _Design) -> list[dict[str, Any]]:
     """An arm by itself: strengths, ratings, how well its two halves agree, and how many matches ended openly."""
     k = design.settings.elo_k
-    ratings = elo(fit.matches, design.orders, k=k).mean(0)
-    halves = [strengths(fit.matches.wins(half)) for half in np.array_split(design.orders[0], 2)]
+    ratings = elo(own.matches, design.orders, k=k).mean(0)
+    tails = [(1 - design.confidence) / 2, (1 + design.confidence) / 2]
+    bounds = np.quantile(elo(own.matches, design.redraws, k=k), tails, axis=0)
+    halves = [strengths(own.matches.wins(half)) for half in np.array_split(design.orders[0], 2)]
     open_ends = [
         {"metric": verdict, "value": sum(row["verdict"] == verdict for row in played) / len(played)}
         | {"n": len(played), "reference": None}
@@ -100,59 +85,57 @@ def _levels(fit: _Fit, played: Sequence[Row], design: _Design) -> list[dict[str,
         for verdict in OPEN_ENDS
     ]
     return [
-        *_by_trait("bradley_terry", None, fit.strengths, fit.redrawn, fit.n, design),
-        *_by_trait("elo", None, ratings, elo(fit.matches, design.redraws, k=k), fit.n, design),
+        *_strengths(None, own.strengths, strength_covariance(own, own), own.n, design),
+        *_by_trait("elo", None, ratings, bounds, "percentile bootstrap over matches", own.n, design),
         *_correlation("split_half_correlation", None, *halves, design),
         *open_ends,
     ]
 
 
-def _changes(fit: _Fit, base: _Fit, design: _Design) -> list[dict[str, Any]]:
+def _changes(own: Fit, base: Fit, design: _Design) -> list[dict[str, Any]]:
     """An arm beside base: differences in strength, which of them are more than chance, and how alike the orders are."""
-    n = int(np.isfinite(fit.matches.outcomes - base.matches.outcomes).sum())
-    p_values, changed = moved_p(fit.matches, base.matches)
+    n = int(np.isfinite(own.matches.outcomes - base.matches.outcomes).sum())
+    p_values, changed = moved_p(own.matches, base.matches)
     tests = [
         {"metric": "bradley_terry_holm_p", "reference": "base", "trait": trait, "value": p, "n": number} | _ALONE
         for trait, p, number in zip(design.traits, holm(p_values), changed, strict=True)
     ]
-    differences, redrawn = fit.strengths - base.strengths, fit.redrawn - base.redrawn
+    together = strength_covariance(own, base)
+    covariance = strength_covariance(own, own) + strength_covariance(base, base) - together - together.T
     return [
-        *_by_trait("bradley_terry", "base", differences, redrawn, n, design),
-        *_correlation("rank_correlation", "base", fit.strengths, base.strengths, design),
+        *_strengths("base", own.strengths - base.strengths, covariance, n, design),
+        *_correlation("rank_correlation", "base", own.strengths, base.strengths, design),
         *tests,
     ]
 
 
-def _by_trait(
-    metric: str, reference: str | None, values: np.ndarray, redrawn: np.ndarray, n: int, design: _Design
+def _strengths(
+    reference: str | None, values: np.ndarray, covariance: np.ndarray, n: int, design: _Design
 ) -> list[dict[str, Any]]:
-    tails = [(1 - design.confidence) / 2, (1 + design.confidence) / 2]
-    shared = {"metric": metric, "reference": reference, "interval": "percentile bootstrap over matches", "n": n}
+    reach = NormalDist().inv_cdf((1 + design.confidence) / 2) * np.sqrt(np.maximum(covariance.diagonal(), 0))
+    return _by_trait(
+        "bradley_terry", reference, values, np.array([values - reach, values + reach]), "Laplace", n, design
+    )
+
+
+def _by_trait(
+    metric: str,
+    reference: str | None,
+    values: np.ndarray,
+    bounds: np.ndarray,
+    interval: str,
+    n: int,
+    design: _Design,
+) -> list[dict[str, Any]]:
+    shared = {"metric": metric, "reference": reference, "interval": interval, "n": n}
     return [
         shared | {"trait": trait, "value": float(value), "ci_low": float(low), "ci_high": float(high)}
-        for trait, value, low, high in zip(design.traits, values, *np.quantile(redrawn, tails, axis=0), strict=True)
+        for trait, value, low, high in zip(design.traits, values, *bounds, strict=True)
     ]
 
 
 def _correlation(
     metric: str, reference: str | None, one: np.ndarray, other: np.ndarray, design: _Design
 ) -> list[dict[str, Any]]:
-    seed = derive_seed(design.seed, metric)
-    found = trait_correlation(one, other, design.confidence, design.settings.resamples, seed)
+    found = correlation_with_interval(one, other, confidence=design.confidence)
     return [{"metric": metric, "reference": reference} | spell_estimate(found)] if found else []
-
-
-def trait_correlation(
-    one: np.ndarray, other: np.ndarray, confidence: float, resamples: int, seed: int
-) -> Estimate | None:
-    """Spearman's correlation of two sets of strengths of the same traits, and its BCa bootstrap interval over traits.
-
-    None if one of the two is constant.
-    """
-    return pooled_with_interval(
-        [np.array([pair]) for pair in zip(one, other, strict=True)],
-        lambda pairs: rank_correlation(*pairs.T),
-        confidence=confidence,
-        resamples=resamples,
-        seed=seed,
-    )

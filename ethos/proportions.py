@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ethos.statistics import Estimate
+from ethos.statistics import Estimate, wilson
 
 
 def share_with_interval(hits: int, n: int, *, confidence: float) -> Estimate:
-    """A share of independent cases and its score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    from scipy import stats  # slow to import
-
-    bounds = stats.binomtest(hits, n).proportion_ci(confidence, method="wilson")
-    return Estimate(hits / n, float(bounds.low), float(bounds.high), n, "Wilson")
+    """A share of independent cases and its score interval."""
+    return wilson(hits / n, n, confidence=confidence)
 
 
 def paired_difference(own: Sequence[bool], other: Sequence[bool], *, confidence: float) -> Estimate:

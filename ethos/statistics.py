@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+# No draw of fewer groups reaches far enough beyond their mean for a bootstrap interval to hold.
+_FEWEST = 6
+# Draws that differ by less, relative to the value, are alike.
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its interval; `low` and `high` are None where there is none to be had (n below 2)."""
+    """A mean with its interval; `low` and `high` are None where there is none to be had."""
 
     value: float
     low: float | None
@@ -27,35 +32,42 @@ def spell_estimate(found: Estimate) -> dict[str, Any]:
     return {"value": found.value, "ci_low": found.low, "ci_high": found.high, "interval": found.method, "n": found.n}
 
 
-def mean_with_interval(values: Sequence[float], *, confidence: float, resamples: int, seed: int) -> Estimate:
-    """The mean over prompts and its BCa bootstrap interval (Efron 1987, doi:10.1080/01621459.1987.10478410).
+def mean_with_interval(
+    values: Sequence[float], *, confidence: float, resamples: int, seed: int, share: bool = False
+) -> Estimate:
+    """The mean over prompts and its interval: BCa bootstrap (see `_over_groups`); of 3 to 5 values Student's t.
 
-    For a paired comparison give the differences. Values that are all equal have an interval of no width.
+    For a paired comparison give the differences. share: the values lie between 0 and 1, and have an interval even where
+    they are all equal; others then have none. Raises ValueError without values.
     """
-    from scipy import stats  # slow to import
-
     sample = np.asarray(values, dtype=float)
     if sample.size == 0:
         raise ValueError("no values")
-    mean = float(sample.mean())
-    if sample.size < 2:
-        return Estimate(mean, None, None, 1, "none")
-    if np.ptp(sample) == 0:
-        return Estimate(mean, mean, mean, sample.size, "BCa bootstrap")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (sample,),
-            np.mean,
-            confidence_level=confidence,
-            n_resamples=resamples,
-            method="BCa",
-            rng=np.random.default_rng(seed),
-        )
-    low, high = (float(bound) for bound in result.confidence_interval)
-    if np.isnan(low) or np.isnan(high):
-        return Estimate(mean, None, None, sample.size, "none")
-    return Estimate(mean, low, high, sample.size, "BCa bootstrap")
+    if 2 < sample.size < _FEWEST and np.ptp(sample) and not share:
+        return replace(t_interval(sample, confidence=confidence), method="Student's t")
+    return _over_groups(
+        float(sample.mean()),
+        sample,
+        np.mean,
+        vectorized=True,
+        share=share,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def wilson(share: float, n: int, *, confidence: float) -> Estimate:
+    """A share of independent cases and its score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+
+    Also of a mean of values between 0 and 1: it is too wide for them, since none vary more than those of 0 and 1.
+    """
+    from scipy import special
+
+    square = special.ndtri((1 + confidence) / 2) ** 2
+    centre = (share + square / (2 * n)) / (1 + square / n)
+    reach = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
+    return Estimate(share, max(0.0, float(centre - reach)), min(1.0, float(centre + reach)), n, "Wilson")
 
 
 def t_interval(values: Sequence[float], *, confidence: float) -> Estimate:
@@ -115,20 +127,22 @@ def pooled_with_interval(
     confidence: float,
     resamples: int,
     seed: int,
+    share: bool = False,
 ) -> Estimate | None:
     """A statistic of all rows together, and its BCa bootstrap interval over the groups that they come in.
 
     groups: arrays [rows, columns]; groups are drawn, each with all its rows. statistic: of such an array, joined. n: groups.
-    None where the statistic is not a number; no interval where it is not one for some draw.
+    share: it lies between 0 and 1. None where the statistic is not a number; no interval where it is not one for some draw.
     """
     value = statistic(np.concatenate(groups)) if groups else math.nan
     if math.isnan(value):
         return None
     return _over_groups(
         value,
-        len(groups),
+        np.arange(len(groups)),
         lambda drawn: statistic(np.concatenate([groups[number] for number in drawn])),
         vectorized=False,
+        share=share,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -142,16 +156,19 @@ def summed_with_interval(
     confidence: float,
     resamples: int,
     seed: int,
+    share: bool = False,
 ) -> Estimate:
     """A statistic of counts added up over groups, and its BCa bootstrap interval over the groups.
 
     counts: [groups, ...], at least one group. statistic: of sums, whose last axes are those of the counts. n: groups.
+    share: it lies between 0 and 1.
     """
     return _over_groups(
         float(statistic(counts.sum(axis=0))),
-        len(counts),
+        np.arange(len(counts)),
         lambda drawn, axis: statistic(counts[drawn].sum(axis=drawn.ndim - 1)),
         vectorized=True,
+        share=share,
         confidence=confidence,
         resamples=resamples,
         seed=seed,
@@ -160,55 +177,43 @@ def summed_with_interval(
 
 def _over_groups(
     value: float,
-    groups: int,
+    groups: np.ndarray,
     statistic: Callable[..., Any],
     *,
     vectorized: bool,
+    share: bool,
     confidence: float,
     resamples: int,
     seed: int,
 ) -> Estimate:
-    """The BCa bootstrap interval of a value over groups. statistic: of the numbers of the groups that were drawn."""
-    from scipy import stats
+    """A value and its BCa bootstrap interval (Efron 1987, doi:10.1080/01621459.1987.10478410), widened for few groups.
 
-    nothing = Estimate(value, None, None, groups, "none")
-    if groups < 2:
-        return nothing
-    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of draws that are all alike
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        result = stats.bootstrap(
-            (np.arange(groups),),
-            statistic,
-            confidence_level=confidence,
-            n_resamples=resamples,
-            method="BCa",
-            vectorized=vectorized,
-            batch=1000 if vectorized else None,
-            rng=np.random.default_rng(seed),
-        )
-    low, high = (float(bound) for bound in result.confidence_interval)
-    if math.isnan(low) or math.isnan(high):
-        return nothing
-    return Estimate(value, low, high, groups, "BCa bootstrap")
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's correlation, -1 to 1; ties share a rank; NaN where one of the two is constant."""
-    from scipy import stats
-
-    ranks = np.array([stats.rankdata(first), stats.rankdata(second)])
-    ranks -= ranks.mean(axis=1, keepdims=True)
-    spread = np.sqrt((ranks**2).sum(axis=1).prod())
-    return float((ranks[0] * ranks[1]).sum() / spread) if spread else math.nan
-
-
-def rank_agreement(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Kendall's tau-b of two scores of the same items, -1 to 1 (Kendall 1945, doi:10.1093/biomet/33.3.239).
-
-    None where one of the two ties all items, and so orders nothing.
+    A bootstrap of n groups is too narrow by sqrt((n - 1) / n), and takes for normal what is rather Student's t. So its tails
+    are those beyond sqrt(n / (n - 1)) times the quantile of t (Hesterberg 2015, doi:10.1080/00031305.2015.1089789).
+    Where that is none, of fewer than 6 groups or of such as are all alike, a share has Wilson's, and anything else none.
+    groups: [n], what is drawn from. statistic: of groups that were drawn.
     """
-    from scipy import stats
+    from scipy import special, stats  # slow to import
 
-    if len(set(first)) < 2 or len(set(second)) < 2:
-        return None
-    return float(stats.kendalltau(first, second, variant="b").statistic)
+    n, low, high = len(groups), math.nan, math.nan
+    if n >= _FEWEST:
+        reach = math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + confidence) / 2)
+        with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of draws that are all alike
+            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+            result = stats.bootstrap(
+                (groups,),
+                statistic,
+                confidence_level=1 - 2 * special.ndtr(-reach),
+                n_resamples=resamples,
+                method="BCa",
+                vectorized=vectorized,
+                batch=1000 if vectorized else None,
+                rng=np.random.default_rng(seed),
+            )
+        if np.ptp(result.bootstrap_distribution) > _ROUNDING * max(1.0, abs(value)):
+            low, high = (float(bound) for bound in result.confidence_interval)
+    if not math.isnan(low + high):
+        return Estimate(value, low, high, n, "BCa bootstrap, widened")
+    if share:
+        return wilson(value, n, confidence=confidence)
+    return Estimate(value, None, None, n, "none")

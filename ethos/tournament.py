@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import numpy as np
 from ethos.newton import newton
 from ethos.proportions import sign_p
 
+PRIOR = 0.1  # weight of the squared strengths
 ELO_START = 1000.0  # the mean of all ratings, before and after
 _ELO_SCALE = 400.0  # points at which the stronger wins ten times for each time it loses (Elo 1978)
 
@@ -38,7 +40,7 @@ class Matches:
         return np.bincount(cells, halves, self.items**2).reshape(self.items, self.items)
 
 
-def strengths(wins: np.ndarray, *, prior: float = 0.1) -> np.ndarray:
+def strengths(wins: np.ndarray, *, prior: float = PRIOR) -> np.ndarray:
     """Bradley-Terry strengths by penalised maximum likelihood (Bradley & Terry 1952, doi:10.2307/2334029).
 
     wins: how often each item beat each other, [items, items]. prior: weight of the squared strengths, which keeps items that
@@ -58,12 +60,68 @@ def strengths(wins: np.ndarray, *, prior: float = 0.1) -> np.ndarray:
 
 
 def bradley_terry(
-    items: int, wins: Sequence[tuple[int, int]], ties: Sequence[tuple[int, int]] = (), *, prior: float = 0.1
+    items: int, wins: Sequence[tuple[int, int]], ties: Sequence[tuple[int, int]] = (), *, prior: float = PRIOR
 ) -> np.ndarray:
     """`strengths` from lists. wins: (winner, loser) each. ties: each counts as half a win for both."""
     pairs = np.array([*wins, *ties], dtype=int).reshape(-1, 2)
     outcomes = np.array([1.0] * len(wins) + [0.5] * len(ties))
     return strengths(Matches(items, pairs[:, 0], pairs[:, 1], outcomes).wins(), prior=prior)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Bradley-Terry strengths of matches, and what their errors follow from.
+
+    strengths: logits [items]. residuals: outcomes minus what the strengths expect, 0 for a match that does not count, [matches].
+    spreads: expected standard deviation of the outcomes, likewise. information: of the penalised likelihood, [items, items].
+    """
+
+    matches: Matches
+    strengths: np.ndarray
+    residuals: np.ndarray
+    spreads: np.ndarray
+    information: np.ndarray
+
+    @property
+    def n(self) -> int:
+        return int(np.isfinite(self.matches.outcomes).sum())
+
+
+def fit(matches: Matches) -> Fit:
+    found, counts = strengths(matches.wins()), np.isfinite(matches.outcomes)
+    chance = 1 / (1 + np.exp(found[matches.second] - found[matches.first]))
+    weight = counts * chance * (1 - chance)
+    # A tie is no coin that fell on one side: where many are, outcomes vary less than wins and losses would.
+    decided = 1 - (matches.outcomes == 0.5).sum() / max(1, counts.sum())
+    return Fit(
+        matches,
+        found,
+        np.where(counts, matches.outcomes - chance, 0.0),
+        np.sqrt(weight * decided),
+        _who_met(matches, weight) + 2 * PRIOR * np.eye(matches.items),
+    )
+
+
+def _who_met(matches: Matches, weight: np.ndarray) -> np.ndarray:
+    """The information that matches of these weights [matches] hold of the strengths, [items, items]."""
+    met = np.bincount(matches.first * matches.items + matches.second, weight, matches.items**2)
+    met = met.reshape(matches.items, matches.items)
+    met = met + met.T
+    return np.diag(met.sum(1)) - met
+
+
+def strength_covariance(one: Fit, other: Fit) -> np.ndarray:
+    """How the errors of the strengths of two arms go together that play the same matches, [items, items].
+
+    The normal approximation of the posterior (Laplace): each match moves both, as far as their residuals correlate over
+    all matches; so does the prior, of variance 1 / (2 PRIOR), which is common to both. Of one with itself, the covariance
+    of its strengths.
+    """
+    alike = one.residuals @ other.residuals
+    alike /= max(math.sqrt((one.residuals @ one.residuals) * (other.residuals @ other.residuals)), np.finfo(float).tiny)
+    moved = alike * _who_met(one.matches, one.spreads * other.spreads) + 2 * PRIOR * np.eye(one.matches.items)
+    errors = np.linalg.solve(one.information, np.linalg.solve(other.information, moved.T).T)
+    return errors - errors.mean(0) - errors.mean(1)[:, None] + errors.mean()
 
 
 def elo(matches: Matches, orders: np.ndarray, *, k: float) -> np.ndarray:

@@ -71,6 +71,7 @@ def win_rates(comparisons: Sequence[Mapping[str, Any]], intervals: Intervals, se
             confidence=intervals.confidence,
             resamples=intervals.resamples,
             seed=derive_seed(seed, name),
+            share=name != "length_ratio",
         )
         for name, statistic in statistics.items()
     }

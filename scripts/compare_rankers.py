@@ -11,11 +11,12 @@ import click
 from ethos.constitution import load_constitution
 from ethos.evaluation_settings import Intervals
 from ethos.files import write_json
+from ethos.rank_correlation import rank_agreement
 from ethos.rankers import score_responses
 from ethos.script import READABLE, WRITABLE, run, settings_option
 from ethos.seeds import derive_seed
 from ethos.stage_settings import RankerComparison
-from ethos.statistics import mean_with_interval, rank_agreement
+from ethos.statistics import mean_with_interval
 from ethos.stored_engine import StoredEngine
 from ethos.tables import RANKINGS, RESPONSES, read_table
 

@@ -11,9 +11,8 @@ import numpy as np
 
 from ethos.arms import ARMS
 from ethos.evaluation_settings import Preferences
-from ethos.preference_metrics import trait_correlation
+from ethos.rank_correlation import correlation_with_interval
 from ethos.script import READABLE, metrics_options, run, settings_option
-from ethos.seeds import derive_seed
 from ethos.statistics import spell_estimate
 from ethos.tables import METRICS, metrics_table, read_table, write_table
 
@@ -31,7 +30,7 @@ def strengths_of(metrics: Sequence[Row], arm: str, condition: str) -> dict[str, 
 
 
 def compare_students(
-    own: Sequence[Row], others: Mapping[str, Sequence[Row]], settings: Preferences, confidence: float, seed: int
+    own: Sequence[Row], others: Mapping[str, Sequence[Row]], settings: Preferences, confidence: float
 ) -> list[dict[str, Any]]:
     """Spearman's correlation of one student's strengths with each other's, by arm and condition, over traits.
 
@@ -43,13 +42,8 @@ def compare_students(
         for condition in settings.conditions:
             for arm in ARMS:
                 mine, other = strengths_of(own, arm, condition), strengths_of(theirs, arm, condition)
-                draw = derive_seed(seed, "students", name, condition, arm)
-                found = trait_correlation(
-                    np.array(list(mine.values())),
-                    np.array([other[trait] for trait in mine]),
-                    confidence,
-                    settings.resamples,
-                    draw,
+                found = correlation_with_interval(
+                    np.array(list(mine.values())), np.array([other[trait] for trait in mine]), confidence=confidence
                 )
                 if found:
                     place = {"arm": arm, "reference": f"student {name}", "slice": condition}
@@ -74,7 +68,7 @@ def main(
     own = read_table(preferences, METRICS).to_pylist()
     theirs = {name: read_table(path, METRICS).to_pylist() for name, path in others}
     judge = own[0]["judge"]
-    results = [row | {"judge": judge} for row in compare_students(own, theirs, settings, confidence, seed)]
+    results = [row | {"judge": judge} for row in compare_students(own, theirs, settings, confidence)]
     write_table(metrics, metrics_table(results, place=place, seed=seed, evaluation="students"))
 
 

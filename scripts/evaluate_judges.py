@@ -16,10 +16,11 @@ from ethos.engine import Sampling
 from ethos.evaluation_settings import Intervals, Judges
 from ethos.prompts import prompt_data
 from ethos.proportions import share_with_interval
+from ethos.rank_correlation import rank_correlation
 from ethos.rankers import score_responses
 from ethos.script import READABLE, WRITABLE, metrics_options, preference_model_options, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation
+from ethos.statistics import Estimate, pooled_with_interval
 from ethos.stored_engine import StoredEngine
 from ethos.stored_rewards import StoredRewards
 from ethos.tables import JUDGEMENTS, metrics_table, table_from, write_table
@@ -123,9 +124,10 @@ def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) ->
     for reference, method in combinations(labelled, 2):
         both = [(a, b) for a, b in zip(labelled[reference], labelled[method], strict=True) if a and b]
         if both:
-            draw = derive_seed(seed, "bootstrap", "kappa", method, reference)
-            found = mean_with_interval([1.0 if (a > 0) == (b > 0) else -1.0 for a, b in both], seed=draw, **how)
-            rows.append(_row(method, reference, "kappa", found))
+            hits = sum((a > 0) == (b > 0) for a, b in both)
+            share = share_with_interval(hits, len(both), confidence=intervals.confidence)
+            value, low, high = (2 * bound - 1 for bound in (share.value, share.low, share.high))
+            rows.append(_row(method, reference, "kappa", Estimate(value, low, high, share.n, share.method)))
     return rows
 
 

@@ -13,9 +13,10 @@ import numpy as np
 from ethos.calibration import calibration_error, calibration_error_by_chance, reliability_bins
 from ethos.evaluation_settings import Intervals
 from ethos.files import write_json
+from ethos.rank_correlation import rank_correlation
 from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, rank_correlation
+from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval
 from ethos.tables import PAIRS, RESPONSES, REWARDS, metrics_table, read_table, write_table
 
 Row = Mapping[str, Any]
@@ -81,7 +82,7 @@ def preference_metrics(
 
     def tell(metric: str, own: Sequence[Row], values: Sequence[float], part: str = "all") -> None:
         if own:
-            found = mean_with_interval(by_question(own, values), **_how(intervals, seed, metric, part))
+            found = mean_with_interval(by_question(own, values), share=True, **_how(intervals, seed, metric, part))
             rows.append(_metric(metric, part, found))
 
     parts = slices_of(pairs)

@@ -45,7 +45,7 @@ def estimate(value: float, half: float, **place) -> dict:
         "reference": None,
         "evaluation": "character",
         "slice": "all",
-        "interval": "BCa bootstrap",
+        "interval": "BCa bootstrap, widened",
         "n": 15,
         "n_seeds": 1,
         "judge": "smollm2",

@@ -66,7 +66,14 @@ RANKERS = {
     "questions": 12,
     "rankers": {
         "listwise": {
-            "tau_b": {"value": 0.41, "ci_low": 0.17, "ci_high": 0.62, "interval": "BCa bootstrap", "n": 9, "tied": 3},
+            "tau_b": {
+                "value": 0.41,
+                "ci_low": 0.17,
+                "ci_high": 0.62,
+                "interval": "BCa bootstrap, widened",
+                "n": 9,
+                "tied": 3,
+            },
             "counts": {"pairs": 36, "decided": 20, "order_dependent": 13, "unparsed": 3, "verdicts_too_long": 0},
         },
         "pairwise": {

@@ -120,7 +120,7 @@ def test_the_interval_is_of_the_paired_differences():
     same = mean_with_interval([2.0] * 3 + [0.5] * 3, confidence=0.95, resamples=999, seed=draw)
     assert (row["ci_low"], row["ci_high"]) == (same.low, same.high)
     own = found[ARM, "without calm", "likelihood_ratio", "calm"]
-    assert (own["ci_low"], own["ci_high"]) == (2.0, 2.0)
+    assert (own["value"], own["ci_low"], own["ci_high"]) == (2.0, None, None)
 
 
 def test_the_tests_of_the_whole_are_corrected_for_their_number():

@@ -37,7 +37,7 @@ def test_accuracy_is_the_mean_over_questions_of_the_share_of_right_pairs():
     """Three pairs of one question count as one question; equal rewards are not right."""
     found = measured([pair("q", 1), pair("q", 2), pair("q", -1), pair("r", 3), pair("s", 0)])["accuracy", "all"]
     assert (found["value"], found["n"]) == (pytest.approx((2 / 3 + 1 + 0) / 3), 3)
-    assert found["interval"] == "BCa bootstrap" and found["ci_low"] < found["value"] < found["ci_high"]
+    assert found["interval"] == "Wilson" and found["ci_low"] < found["value"] < found["ci_high"]
 
 
 def test_pairs_are_told_by_trait_by_margin_and_apart_from_those_that_trained():

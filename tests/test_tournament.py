@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import choix
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 from scipy import optimize, stats
 
 from ethos.statistics import holm
-from ethos.tournament import ELO_START, Matches, bradley_terry, elo, moved_p, strengths
+from ethos.tournament import ELO_START, PRIOR, Matches, bradley_terry, elo, moved_p, strength_covariance, strengths
+from ethos.tournament import fit as fitted
 
 
 def fit(items: int, wins: list, ties: list, prior: float) -> np.ndarray:
@@ -45,6 +47,59 @@ def test_two_items_of_which_one_always_wins_are_where_the_penalty_holds_them(pri
     """With strengths d/2 and -d/2 the derivative of prior * d**2 / 2 + n * log(1 + exp(-d)) is zero."""
     d = optimize.brentq(lambda d: prior * d - 4 / (1 + math.exp(d)), 0, 50)
     assert bradley_terry(2, [(1, 0)] * 4, prior=prior) == pytest.approx([-d / 2, d / 2], abs=1e-3)
+
+
+def test_the_errors_of_strengths_are_those_of_the_curvature_at_the_maximum():
+    """The penalised likelihood, differentiated twice by finite differences; strengths are told from their mean."""
+    played, _ = season(5, 40, seed=1)
+    played = replace(played, outcomes=np.ceil(played.outcomes))  # without ties
+    own, step = fitted(played), 1e-3
+
+    def loss(logits: np.ndarray) -> float:
+        signs = np.where(played.outcomes == 1, 1, -1)
+        return np.logaddexp(0, -signs * (logits[played.first] - logits[played.second])).sum() + PRIOR * logits @ logits
+
+    shifts = step * np.eye(5)
+    curvature = [
+        [sum(i * j * loss(own.strengths + i * one + j * other) for i in (1, -1) for j in (1, -1)) for other in shifts]
+        for one in shifts
+    ]
+    centre = np.eye(5) - 1 / 5
+    expected = centre @ np.linalg.inv(np.array(curvature) / (4 * step**2)) @ centre
+    assert strength_covariance(own, own) == pytest.approx(expected, abs=1e-4)
+
+
+def test_errors_are_common_to_arms_that_choose_alike_and_not_to_those_that_do_not():
+    """Of 4,000 matches of two items that are equally strong: each arm's difference has the variance 4 / 4,000."""
+    draw = np.random.default_rng(0)
+    first, second = np.zeros(4000, int), np.ones(4000, int)
+    one, other = (fitted(Matches(2, first, second, draw.integers(2, size=4000).astype(float))) for _ in range(2))
+    contrast = np.array([1, -1])
+
+    def variance(own, base) -> float:
+        together = strength_covariance(own, base)
+        whole = strength_covariance(own, own) + strength_covariance(base, base) - together - together.T
+        return contrast @ whole @ contrast
+
+    assert variance(one, one) == pytest.approx(0, abs=1e-15)
+    assert variance(one, other) == pytest.approx(2 * 4 / 4000, rel=0.05)
+
+
+def test_ties_are_less_spread_than_wins_and_losses_and_matches_that_do_not_count_tell_nothing():
+    first, second = np.zeros(400, int), np.ones(400, int)
+    half = np.tile([1.0, 0.0], 200)
+    decided, tied, lost = (
+        strength_covariance(own, own)[0, 0]
+        for own in (
+            fitted(Matches(2, first, second, outcomes))
+            for outcomes in (
+                half,
+                np.repeat([0.5, 1.0, 0.0], [200, 100, 100]),
+                np.where(np.arange(400) < 200, half, np.nan),
+            )
+        )
+    )
+    assert tied == pytest.approx(decided / 2, rel=0.01) and lost == pytest.approx(2 * decided, rel=0.01)
 
 
 def test_ties_favour_neither_side():
