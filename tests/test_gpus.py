@@ -14,12 +14,12 @@ import pytest
 from ethos import execution, gpus
 from ethos.errors import BadInput
 
-_HOLD = "import sys; from pathlib import Path; from ethos.gpus import claim_gpus; print(*claim_gpus(['0', '1'], int(sys.argv[2]), Path(sys.argv[1])), flush=True); sys.stdin.read()"
+_HOLD = "import sys; from pathlib import Path; from ethos.gpus import claim_gpus; print(*claim_gpus(sys.argv[3].split(','), int(sys.argv[2]), Path(sys.argv[1])), flush=True); sys.stdin.read()"
 
 
-def holder(folder: Path, count: int = 1) -> subprocess.Popen[str]:
+def holder(folder: Path, count: int = 1, names: str = "0,1") -> subprocess.Popen[str]:
     """A process that takes some of two GPUs and holds them until its input ends."""
-    command = [sys.executable, "-c", _HOLD, str(folder), str(count)]
+    command = [sys.executable, "-c", _HOLD, str(folder), str(count), names]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
@@ -44,6 +44,18 @@ def test_a_training_that_waits_for_two_gpus_holds_none_of_them(tmp_path: Path) -
             first.stdin.close()
             assert both.stdout.readline().split() == ["0", "1"]
             both.stdin.close()
+
+
+def test_two_jobs_with_a_gpu_each_that_want_both_have_them_in_turn(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from ethos.gpus import claim_gpus\nfor count in (1, 2): print(*claim_gpus(['0', '1'], count, Path(sys.argv[1])), flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    started = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **started) as first, subprocess.Popen(command, **started) as second:
+        jobs = (first, second)
+        assert {job.stdout.readline() for job in jobs} == {"0\n", "1\n"}
+        for job in jobs:
+            job.stdin.close()
+        assert [job.stdout.read() for job in jobs] == ["0 1\n", "0 1\n"]
 
 
 def test_what_a_process_has_taken_it_takes_again(tmp_path: Path) -> None:
@@ -77,13 +89,10 @@ def seen(count: int = 1) -> str:
     return os.environ["CUDA_VISIBLE_DEVICES"]
 
 
-def taken_by_another(folder: Path, name: str, count: int = 1) -> subprocess.Popen[str]:
-    """Another job, which sees a GPU of this name and one more, and has taken them."""
-    code = _HOLD.replace("['0', '1']", f"['{name}', '8']")
-    other = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder), str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert other.stdout.readline().split()[0] == name
+def taken_by_another(folder: Path, name: str) -> subprocess.Popen[str]:
+    """Another job, which has taken the GPU of this name."""
+    other = holder(folder, names=name)
+    assert other.stdout.readline().strip() == name
     return other
 
 
