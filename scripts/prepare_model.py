@@ -154,7 +154,12 @@ def endpoint_identity(name: str, source: ModelSource) -> dict[str, Any]:
         "content": sha256_of_text(canonical_json([model, url])),
         "files": {},
         "source": source.source,
-        "api": {"model": model, "url": url, "key": source.key, **({"request": source.request} if source.request else {})},
+        "api": {
+            "model": model,
+            "url": url,
+            "key": source.key,
+            **({"request": source.request} if source.request else {}),
+        },
         "thinking_tags": list(source.thinking_tags),
         "trust_remote_code": False,
     }
