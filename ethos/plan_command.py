@@ -13,13 +13,12 @@ import click
 
 from ethos.budget import Use, refuse_beyond, spell_amount, used
 from ethos.errors import BadInput
-from ethos.files import read_json
 from ethos.model_settings import check_key
 from ethos.plan import Plan, Planner
 from ethos.plan_table import plan_table
 from ethos.run_steps import steps_of
 from ethos.settings import Settings
-from ethos.store import COMPLETIONS
+from ethos.store import answered_models
 from ethos.throughput import measured
 from ethos.work import read_work, unfinished_work
 from ethos.workload import RULES
@@ -59,16 +58,16 @@ def refuse_missing_keys() -> None:
     """Raise BadInput where a job of the noted run will ask a model whose key is not set. Where the store has answers of the
     model, they may be all that it needs."""
     settings: Settings = _noted["made_of"]["settings"]
-    dag, store = _noted["workflow"].dag, Path(settings.execution.store)
+    dag = _noted["workflow"].dag
     asked = {
         Path(str(path)).parent.name
         for job in dag.jobs
         if job.rule.name.removesuffix("_shard") in RULES and dag.needrun(job)
         for path in job.input
     }
-    in_store = {read_json(path).get("name") for path in (store / COMPLETIONS).glob("*/model.json")}
+    answered = answered_models(Path(settings.execution.store))
     for name, model in settings.models.items():
-        if model.folder(name) in asked and name not in in_store:
+        if model.folder(name) in asked and name not in answered:
             check_key(name, model.key)
 
 

@@ -171,6 +171,15 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def answered_models(store: Path) -> set[str]:
+    """The names of the models that have answers; a damaged `model.json` is left out."""
+    names = set()
+    for folder in {path.parent for path in (store / COMPLETIONS).glob("[!.]*/*.jsonl")}:
+        with suppress(BadInput, OSError, KeyError, TypeError):
+            names.add(read_json(folder / "model.json")["name"])
+    return names
+
+
 def model_names(store: Path) -> dict[str, str]:
     """The names of the prepared models, by the hash of their content; a damaged identity is left out."""
     names = {}
