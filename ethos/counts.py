@@ -31,7 +31,8 @@ class Counts:
     """Of one constitution, and of a student and a seed where these have left something.
 
     traits: ids. written: questions of the constitution. asked, trait, told: tokens of a question, a trait and a system prompt in
-    character, roughly. labelled: pairs labelled by people. others: questions of other constitutions, for drift. train, held_out:
+    character, roughly. labelled: pairs labelled by people, of this constitution and of all. others: questions of other
+    constitutions, for drift. train, held_out:
     questions by split. groups: how many questions have so many competing responses. ranked: different responses among
     these. answers: different answers of all arms to held-out questions. compared: requests by which coherence is judged.
     known: what was counted in tables, and is not what the settings ask for.
@@ -42,7 +43,7 @@ class Counts:
     asked: int
     trait: int
     told: int
-    labelled: int
+    labelled: tuple[int, int]
     others: int
     train: int
     held_out: int
@@ -107,7 +108,7 @@ def count(
         asked=_tokens(written) // len(written),
         trait=trait,
         told=trait if settings.responses.scope == "trait" else _tokens(texts),
-        labelled=_labelled(constitution),
+        labelled=_labelled(constitution, settings),
         others=sum(
             len(trait.all_questions[: settings.evaluation.drift.questions_per_trait])
             for other in others
@@ -173,6 +174,16 @@ def _labelled_pairs() -> dict[str, list[str]]:
     return {name: [pair["trait"] for pair in own] for name, own in pairs.items()}
 
 
-def _labelled(constitution: Constitution) -> int:
+def _labelled(constitution: Constitution, settings: Settings) -> tuple[int, int]:
+    """Those of other constitutions are taken to have their traits still."""
     traits = {trait.id for trait in constitution.traits}
-    return sum(trait in traits for trait in _labelled_pairs().get(constitution.name, []))
+    pairs = {name: _labelled_pairs()[name] for name in labelled_constitutions(settings)}
+    own = sum(trait in traits for trait in pairs.pop(constitution.name, []))
+    return own, own + sum(map(len, pairs.values()))
+
+
+def labelled_constitutions(settings: Settings) -> list[str]:
+    """The constitutions with labelled pairs, of those that there are; none where judges are not judged."""
+    if "judges" not in settings.evaluation.which:
+        return []
+    return [name for name in _labelled_pairs() if Path(f"constitutions/{name}.yaml").is_file()]

@@ -110,13 +110,13 @@ def stance(settings: Settings, counts: Counts) -> Workload:
 
 
 def judges(settings: Settings, counts: Counts) -> Workload:
-    texts, length, work = 2 * counts.labelled, ANSWER // 2, []
+    (own, labelled), length, work = counts.labelled, ANSWER // 2, []
     for method in settings.evaluation.judges.methods:
         if method == "preference_model":
-            work.append(rewards(texts, length, counts, "settings"))
+            work.append(rewards(2 * own, length, counts, "settings"))
         else:
             sampling = settings.evaluation.judges.sampling
-            work += ranker(method, [(2, counts.labelled)], texts, length, sampling, counts, "settings")
+            work += ranker(method, [(2, labelled)], 2 * labelled, length, sampling, counts, "settings")
     return work
 
 

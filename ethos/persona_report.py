@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from ethos.arms import ARMS
@@ -40,16 +41,15 @@ def copy_of_base(personas: int) -> float:
 
 def persona_values(part: Part) -> dict[str, dict[str, Any]]:
     """By evaluation that the run made: the arms, rows of tables.METRICS by arm, metric and slice, and what each arm's answers
-    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers), over all seeds of the part."""
+    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers), over all seeds of the part: by
+    the classifier of all arms, and (`unseen`) by the one that never saw the arm."""
     return {name: _values(part, name) for name in PERSONA_EVALUATIONS if name in part.seeds[0].namings}
 
 
 def _values(part: Part, evaluation: str) -> dict[str, Any]:
-    namings = [row for seed in part.seeds for row in seed.namings[evaluation]]
-    pressed = [row for row in namings if row["left_out"] is None and row["form"] != CHAT]
-    named: dict[str, Counter[str | None]] = {arm: Counter() for arm in ARMS}
-    for row in pressed:
-        named[row["arm"]][row["named"]] += 1
+    every = [row for seed in part.seeds for row in seed.namings[evaluation] if row["form"] != CHAT]
+    pressed = [row for row in every if row["left_out"] is None]
+    unseen = [row for row in every if row["left_out"] == row["arm"]]
     rows = {
         (arm, metric, form): found
         for arm in ARMS
@@ -57,15 +57,23 @@ def _values(part: Part, evaluation: str) -> dict[str, Any]:
         for form in ("all", CHAT)
         if (found := find(part.metrics, metric, arm, part=form, evaluation=evaluation))
     }
-    personas = {row["persona"] for row in pressed} | {row["named"] for row in pressed}
+    personas = {row[column] for row in (*pressed, *unseen) for column in ("persona", "named")}
+    named = _counted(pressed)
     return {
         "arms": [arm for arm in ARMS if (arm, "f1", "all") in rows],
         "rows": rows,
-        "named": {arm: counts for arm, counts in named.items() if counts},
+        "named": named,
+        "unseen": _counted(unseen),
         "personas": [*sorted(personas - {None}, key=lambda name: (name == NO_PERSONA, name)), None],
         "empty": sum(counts[None] for counts in named.values()),
         "answers": len(pressed),
     }
+
+
+def _counted(namings: Sequence[Row]) -> dict[str, Counter[str | None]]:
+    """What the answers of each arm were named, how often."""
+    counts = {arm: Counter(row["named"] for row in namings if row["arm"] == arm) for arm in ARMS}
+    return {arm: own for arm, own in counts.items() if own}
 
 
 def persona_rows(cell: CellResults, evaluation: str) -> list[Row]:

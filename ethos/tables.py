@@ -115,11 +115,12 @@ STANCES = _schema(
     agree="float?", disagree="float?", both_sides="float?", no_view="float?",
 )  # fmt: skip
 
-# One row a labelled pair and what judged it. difference: score of the better response minus the worse one's; 0 where
+# One row a labelled pair and what judged it. measured: the constitution that the trait is of. difference: score of the better response minus the worse one's; 0 where
 # there is no verdict, or it depends on the order.
 JUDGEMENTS = _schema(
-    method="text", trait="text", question="text", better="text", worse="text", subtle="bool", difference="float"
-)
+    method="text", measured="text", trait="text", question="text", better="text", worse="text", subtle="bool",
+    difference="float",
+)  # fmt: skip
 
 # As SAMPLES; measured: the constitution that the trait is of, and that the response is measured by.
 DRIFT_SAMPLES = pa.schema([pa.field("measured", pa.string(), nullable=False), *SAMPLES])

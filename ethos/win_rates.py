@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,16 @@ from ethos.statistics import Estimate, pooled_with_interval
 _PRIOR = 0.1
 
 
-def length_controlled_win_rate(scores: np.ndarray, lengths: np.ndarray) -> float:
+def length_controlled_win_rate(
+    scores: np.ndarray, lengths: np.ndarray, sizes: np.ndarray, *, confidence: float
+) -> Estimate:
     """The win rate that a logistic regression on length expects where both responses are equally long.
 
     scores: 1, 0.5 or 0 for each pair. lengths: how much longer the arm's response is, 0 where they are equally long
-    (`bounded_lengths`). The idea, and the bounded length, are those of length-controlled AlpacaEval (Dubois et al. 2024,
-    arXiv 2404.04475), without its term for how hard a question is.
+    (`bounded_lengths`). sizes: how many pairs are of the pair's question. The idea, and the bounded length, are those of
+    length-controlled AlpacaEval (Dubois et al. 2024, arXiv 2404.04475), without its term for how hard a question is. The
+    interval is by the normal approximation of the posterior (Laplace), the penalty being its prior, as for Bradley-Terry
+    strengths; pairs of one question are taken to say the same. n: questions.
     """
     features = np.column_stack([np.ones(len(scores)), lengths])
 
@@ -32,8 +37,16 @@ def length_controlled_win_rate(scores: np.ndarray, lengths: np.ndarray) -> float
         information = (features * (chance * (1 - chance))[:, None]).T @ features
         return features.T @ (scores - chance) - 2 * _PRIOR * weights, information + 2 * _PRIOR * np.eye(2)
 
-    intercept, _ = newton(slopes, lambda step: float(np.abs(features @ step).max()), 2)
-    return 1 / (1 + math.exp(-intercept))
+    found = newton(slopes, lambda step: float(np.abs(features @ step).max()), 2)
+    chance = 1 / (1 + np.exp(-features @ found))
+    # A tie is no coin that fell on one side: where many are, scores vary less than wins and losses would.
+    spread = chance * (1 - chance) * sizes * (scores != 0.5).mean()
+    moved = (features * spread[:, None]).T @ features + 2 * _PRIOR * np.eye(2)
+    information = slopes(found)[1]
+    covariance = np.linalg.solve(information, np.linalg.solve(information, moved).T)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(covariance[0, 0])
+    value, low, high = (1 / (1 + math.exp(-found[0] - shift)) for shift in (0, -reach, reach))
+    return Estimate(value, low, high, round((1 / sizes).sum()), "Laplace")
 
 
 def bounded_lengths(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
@@ -47,7 +60,7 @@ def bounded_lengths(pairs: Sequence[tuple[str, str]]) -> np.ndarray:
 
 
 def win_rates(comparisons: Sequence[Mapping[str, Any]], intervals: Intervals, seed: int) -> dict[str, Estimate]:
-    """`win_rate` and `length_controlled_win_rate` with BCa bootstrap intervals over questions; none without a verdict.
+    """`win_rate` and `length_controlled_win_rate` with intervals over questions; none without a verdict.
 
     comparisons: rows of tables.COMPARISONS of one pair of arms; those without a score are left out. A question counts with
     all its comparisons together. `length_ratio`: how many times as long the arm's responses are, geometric mean.
@@ -61,7 +74,6 @@ def win_rates(comparisons: Sequence[Mapping[str, Any]], intervals: Intervals, se
     arrays = [np.array(rows) for rows in groups.values()]
     statistics = {
         "win_rate": lambda rows: float(rows[:, 0].mean()),
-        "length_controlled_win_rate": lambda rows: length_controlled_win_rate(rows[:, 0], rows[:, 1]),
         "length_ratio": lambda rows: math.exp(rows[:, 2].mean()),
     }
     found = {
@@ -75,4 +87,10 @@ def win_rates(comparisons: Sequence[Mapping[str, Any]], intervals: Intervals, se
         )
         for name, statistic in statistics.items()
     }
+    if judged:
+        sizes = np.concatenate([np.full(len(rows), len(rows)) for rows in arrays])
+        scores, lengths, _ = np.concatenate(arrays).T
+        found["length_controlled_win_rate"] = length_controlled_win_rate(
+            scores, lengths, sizes, confidence=intervals.confidence
+        )
     return {name: estimate for name, estimate in found.items() if estimate is not None}

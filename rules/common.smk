@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(workflow.basedir)))
 
 from ethos.arms import ARM_FILES, ARMS
 from ethos.constitution import load_constitution
+from ethos.counts import labelled_constitutions
 from ethos.errors import BadInput
 from ethos.execution import export
 from ethos.explain import Parameter, nested, speak_in_words
@@ -45,6 +46,11 @@ try:
     drifted_to = {
         name: constitutions.get(name) or load_constitution(f"constitutions/{name}.yaml")
         for name in settings.drifted_to
+    }
+    # Whose labelled pairs `evaluate_judges` asks judges about.
+    labelled = {
+        name: constitutions.get(name) or load_constitution(f"constitutions/{name}.yaml")
+        for name in labelled_constitutions(settings)
     }
     for number, arm in enumerate(settings.evaluation.drift.arms):
         if arm not in ARMS:
@@ -214,7 +220,7 @@ def archived_sources(wildcards):
         *source_files(Path()),
         *(
             f"constitutions/{name}.yaml"
-            for name in {**constitutions, **drifted_to}
+            for name in {**constitutions, **drifted_to, **labelled}
             if name not in variants
         ),
     ]

@@ -131,6 +131,24 @@ def other_constitution_options(wildcards):
     return Parameter(" ".join(options), constitution=said)
 
 
+def other_labelled(wildcards):
+    """The names of the other constitutions whose pairs are labelled."""
+    return [name for name in labelled if name != wildcards.constitution]
+
+
+def other_labelled_files(wildcards):
+    """Their files, watched by their content (`other_labelled_options`)."""
+    return [ancient(f"constitutions/{name}.yaml") for name in other_labelled(wildcards)]
+
+
+def other_labelled_options(wildcards):
+    """Their files as options of a command; on record is what they say as traits."""
+    names = other_labelled(wildcards)
+    said = {name: {"traits": labelled[name].canonical()["traits"]} for name in names}
+    options = [f"--other constitutions/{name}.yaml" for name in names]
+    return Parameter(" ".join(options), constitution=said)
+
+
 def contribution_adapter(constitution):
     """The adapter of the arm whose traits are left out, trained on a constitution."""
     arm = settings.contributions.arm

@@ -7,6 +7,7 @@ rule evaluate_judges:
     """Compare preference model, likelihood ratio and judge with labelled pairs, and with each other."""
     input:
         constitution=constitution_file,
+        others=other_labelled_files,
         student=identity_of("student"),
         judge=identity_of("judge"),
         preference_model="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
@@ -25,6 +26,7 @@ rule evaluate_judges:
         **resources_of("evaluate_judges", "student", "judge"),
     params:
         traits=constitution_of("traits"),
+        others=other_labelled_options,
         settings=settings_of("evaluation.judges"),
         intervals=settings_of("evaluation", Intervals),
         precision=settings_of("preference_model.precision"),
@@ -33,7 +35,8 @@ rule evaluate_judges:
         prompts=prompts_of("evaluate_judges"),
     shell:
         "python scripts/evaluate_judges.py"
-        " --constitution {input.constitution:q} --student {input.student:q} --judge {input.judge:q}"
+        " --constitution {input.constitution:q} {params.others}"
+        " --student {input.student:q} --judge {input.judge:q}"
         " --preference-model {input.preference_model:q}"
         " --precision {params.precision} --max-tokens {params.max_tokens}"
         " --settings {params.settings:q} --intervals {params.intervals:q} --seed {wildcards.seed}"

@@ -32,6 +32,7 @@ from ethos.archive import (
     is_reproducible,
     write_zip,
 )
+from ethos.counts import labelled_constitutions
 from ethos.crate import Run, crate_metadata
 from ethos.errors import BadInput
 from ethos.execution import execution, store_folder
@@ -101,7 +102,7 @@ def collect(settings: Settings, scratch: Path) -> dict[str, Content]:
         COMMAND: _commands(settings.run).encode(),
     }
     made = [results, Path("logs") / settings.run, Path("benchmarks") / settings.run]
-    read = dict.fromkeys([*settings.constitutions, *settings.drifted_to])
+    read = dict.fromkeys([*settings.constitutions, *settings.drifted_to, *labelled_constitutions(settings)])
     names = [*source_files(Path()), *(f"constitutions/{name}.yaml" for name in read)]
     files |= {name: Path(name) for name in names}
     extra = zip(_message_files(settings), settings.questions.extra, strict=True)

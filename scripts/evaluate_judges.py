@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -50,7 +51,7 @@ class LabelledPairs(BaseModel):
 
 
 def pairs_of(constitution: Constitution, labelled: LabelledPairs) -> list[LabelledPair]:
-    """The pairs of a constitution; those of a trait that it has no more are left out."""
+    """The labelled pairs of a constitution; those of a trait that it has no more are left out."""
     traits = {trait.id for trait in constitution.traits}
     return [pair for pair in labelled.pairs.get(constitution.name, []) if pair.trait in traits]
 
@@ -64,6 +65,8 @@ def scores_by_ranker(
     seed: int,
 ) -> tuple[list[float], dict[str, int]]:
     """The score of each pair's better response minus the worse one's, as the ranker of this name has it, and its counts.
+
+    pairs: of this constitution.
 
     0 where verdicts depend on the order or can't be parsed; the counts say how many of each there are.
     """
@@ -88,17 +91,24 @@ def scores_by_preference_model(pairs: Sequence[LabelledPair], model: StoredRewar
 def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) -> list[dict[str, Any]]:
     """How each method agrees with the labels and with each other, and whether it goes by length.
 
-    judgements: rows of tables.JUDGEMENTS, the same pairs in the same order for every method. Pairs without a verdict are left
-    out, and n says so. Returns the fields of tables.METRICS that are known here. kappa: Cohen's (1960,
+    judgements: rows of tables.JUDGEMENTS; two methods are compared on the pairs that both judged. Pairs without a verdict are
+    left out, and n says so. slice: all pairs, plain or subtle ones, or those of one constitution. Returns the fields of tables.METRICS that are known here. kappa: Cohen's (1960,
     doi:10.1177/001316446002000104) with each pair entered in both orders, since which response is named first means
     nothing: chance is then one half, and kappa twice the share of equal verdicts minus one.
     """
-    differences: dict[str, list[float]] = {}
+    pairs = {row["question"]: row for row in judgements}
+    differences: dict[str, dict[str, float]] = {}
     for row in judgements:
-        differences.setdefault(row["method"], []).append(row["difference"])
-    pairs = [row for row in judgements if row["method"] == judgements[0]["method"]] if judgements else []
+        differences.setdefault(row["method"], {})[row["question"]] = row["difference"]
     how = {"confidence": intervals.confidence, "resamples": intervals.resamples}
-    lengths = [len(pair["better"]) - len(pair["worse"]) for pair in pairs]
+    lengths = {question: len(pair["better"]) - len(pair["worse"]) for question, pair in pairs.items()}
+    parts = {
+        "all": set(pairs),
+        "plain": {question for question, pair in pairs.items() if not pair["subtle"]},
+        "subtle": {question for question, pair in pairs.items() if pair["subtle"]},
+    }
+    for question, pair in pairs.items():
+        parts.setdefault(pair["measured"], set()).add(question)
     rows = [_row(AUTHORS, None, "pairs", Estimate(float(len(pairs)), None, None, len(pairs), "none"))]
 
     def tell(method: str, reference: str | None, metric: str, hits: Sequence[bool], part: str = "all") -> None:
@@ -107,22 +117,24 @@ def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) ->
             rows.append(_row(method, reference, metric, found, part))
 
     for method, own in differences.items():
-        for part, wanted in (("all", (True, False)), ("plain", (False,)), ("subtle", (True,))):
-            hits = [value > 0 for value, pair in zip(own, pairs, strict=True) if value and pair["subtle"] in wanted]
+        for part, wanted in parts.items():
+            hits = [value > 0 for question, value in own.items() if value and question in wanted]
             tell(method, AUTHORS, "accuracy", hits, part)
         if method != "pairwise":  # its verdicts have no size
-            points = [np.array([point, -point]) for point in map(np.array, zip(lengths, own, strict=True))]
+            ends = (np.array([lengths[question], value]) for question, value in own.items())
+            points = [np.array([end, -end]) for end in ends]
             draw = derive_seed(seed, "bootstrap", "judges", method)
             found = pooled_with_interval(
                 points, lambda rows: rank_correlation(rows[:, 0], rows[:, 1]), seed=draw, **how
             )
             rows += [_row(method, None, "score_length_correlation", found)] if found else []
-    labelled = {AUTHORS: [1.0] * len(pairs), **differences}
+    labelled = {AUTHORS: dict.fromkeys(pairs, 1.0), **differences}
     for method, own in labelled.items():
-        told = [(value, length) for value, length in zip(own, lengths, strict=True) if value and length]
+        told = [(value, lengths[question]) for question, value in own.items() if value and lengths[question]]
         tell(method, None, "prefers_longer", [(value > 0) == (length > 0) for value, length in told])
     for reference, method in combinations(labelled, 2):
-        both = [(a, b) for a, b in zip(labelled[reference], labelled[method], strict=True) if a and b]
+        own, other = labelled[method], labelled[reference]
+        both = [(own[question], other[question]) for question in own if own[question] and other.get(question)]
         if both:
             hits = sum((a > 0) == (b > 0) for a, b in both)
             share = share_with_interval(hits, len(both), confidence=intervals.confidence)
@@ -150,7 +162,10 @@ def _row(arm: str, reference: str | None, metric: str, found: Estimate, part: st
 
 
 @click.command()
-@click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
+@click.option("--constitution", type=READABLE, required=True, help="The constitution that was trained, YAML.")
+@click.option(
+    "--other", "others", type=READABLE, multiple=True, help="Another whose pairs are labelled, YAML; repeatable."
+)
 @click.option(
     "--student", type=READABLE, required=True, help="identity.json of the student; base of the preference model."
 )
@@ -161,27 +176,35 @@ def _row(arm: str, reference: str | None, metric: str, found: Estimate, part: st
 @metrics_options("agreement with intervals")
 @click.option("--judgements", type=WRITABLE, required=True, help="Written: each pair and what judged it, Parquet.")
 def main(
-    constitution: Path, student: Path, judge: Path, preference_model: Path, precision: str, max_tokens: int,
+    constitution: Path, others: tuple[Path, ...], student: Path, judge: Path, preference_model: Path, precision: str, max_tokens: int,
     settings: Judges, intervals: Intervals, seed: int, place: tuple[str, str, str], judgements: Path, metrics: Path,
 ) -> None:  # fmt: skip
     """Compare what judges character with pairs that were labelled by people, and with each other."""
-    character = load_constitution(constitution)
-    pairs = pairs_of(character, prompt_data("labelled_pairs", LabelledPairs))
+    characters = [load_constitution(path) for path in (constitution, *others)]
+    labelled = prompt_data("labelled_pairs", LabelledPairs)
+    pairs = {character.name: pairs_of(character, labelled) for character in characters}
     ranker = StoredEngine(judge, stage="evaluate_judges")
     judged, told = [], []
     for method in settings.methods:
-        if method == "preference_model":
+        differences: dict[str, list[float]] = {}
+        if method == "preference_model":  # it was trained for one character
             model = StoredRewards(
                 student, preference_model.parent, precision=precision, max_tokens=max_tokens, stage="evaluate_judges"
             )
-            differences = scores_by_preference_model(pairs, model)
+            differences[characters[0].name] = scores_by_preference_model(pairs[characters[0].name], model)
             model.close()
         else:
-            differences, counts = scores_by_ranker(method, pairs, character, ranker, settings.sampling, seed)
+            counts: Counter[str] = Counter()
+            for character in characters:
+                differences[character.name], own = scores_by_ranker(
+                    method, pairs[character.name], character, ranker, settings.sampling, seed
+                )
+                counts.update(own)
             told += verdict_metrics(method, counts, intervals)
         judged += [
-            {"method": method, **pair.model_dump(), "difference": difference}
-            for pair, difference in zip(pairs, differences, strict=True)
+            {"method": method, "measured": name, **pair.model_dump(), "difference": difference}
+            for name, own in differences.items()
+            for pair, difference in zip(pairs[name], own, strict=True)
         ]
     judges = {AUTHORS: "authors of this project", "preference_model": "preference model"}
     results = [

@@ -50,28 +50,30 @@ def write_stance(folder: Path, cell: dict, settings: Settings) -> None:
     _rows(folder, "stance", cell, stance_metrics(stances, INTERVALS, 0))
 
 
-def fake_judgements(methods: list[str], pairs: int = 20) -> list[dict]:
-    """Each method errs in every fifth pair, the later ones from the second pair on, and in words says nothing of every tenth."""
+def fake_judgements(methods: list[str], constitution: str, pairs: int = 60) -> list[dict]:
+    """Each method errs in every fifth pair, the later ones from the second pair on, and in words says nothing of every tenth.
+
+    The first third of the pairs is of poeticism; the preference model judges those of this constitution alone."""
     return [
-        {"method": method, "trait": "t", "question": f"q{number}", "better": "a" * (9 + number % 2), "worse": "b" * 9 + "b" * (1 - number % 2)}
+        {"method": method, "measured": measured, "trait": "t", "question": f"q{number}", "better": "a" * (9 + number % 2), "worse": "b" * 9 + "b" * (1 - number % 2)}
         | {"subtle": number % 2 == 0, "difference": 0.0 if method == "pairwise" and number % 10 == 9 else 0.5 - (number % 5 == place)}
         for place, method in enumerate(methods) for number in range(pairs)
+        for measured in ["poeticism" if number < pairs // 3 else "humor"] if method != "preference_model" or measured == constitution
     ]  # fmt: skip
 
 
 def write_judges(folder: Path, cell: dict, settings: Settings) -> None:
-    labelled = 20 if cell["constitution"] == "poeticism" else 0
-    judgements = fake_judgements(settings.evaluation.judges.methods, labelled)
+    judgements = fake_judgements(settings.evaluation.judges.methods, cell["constitution"])
     rows = judge_metrics(judgements, INTERVALS, 0)
-    if labelled:
-        rows += verdict_metrics("pairwise", {"pairs": 20, "order_dependent": 1, "unparsed": 1}, INTERVALS)
+    if "pairwise" in settings.evaluation.judges.methods:
+        rows += verdict_metrics("pairwise", {"pairs": 60, "order_dependent": 3, "unparsed": 3}, INTERVALS)
     write_table(folder / "judgements.parquet", table_from(judgements, JUDGEMENTS))
     _rows(folder, "judges", cell, rows)
 
 
 def write_drift(folder: Path, cell: dict, settings: Settings) -> None:
     others = settings.evaluation.drift.constitutions or settings.constitutions
-    estimate = {"interval": "BCa bootstrap", "n": 12, "reference": "base"}
+    estimate = {"interval": "BCa bootstrap, widened", "n": 12, "reference": "base"}
     rows = [
         estimate | {"arm": arm, "metric": metric, "slice": other, "value": value, "ci_low": value - 0.02, "ci_high": value + 0.02}
         for arm in settings.evaluation.drift.arms for other in others if other != cell["constitution"]

@@ -8,9 +8,11 @@ import random
 import numpy as np
 import pytest
 from scipy import optimize
+from scipy.special import logit
 
 from ethos.arms import ARMS
 from ethos.evaluation_settings import Coherence, Intervals
+from ethos.statistics import Estimate
 from ethos.tables import COMPARISONS, table_from
 from ethos.win_rates import bounded_lengths, length_controlled_win_rate, win_rates
 from scripts.evaluate_coherence import coherence_metrics, compare, pair_samples
@@ -153,16 +155,21 @@ def lengthy(draw: np.random.Generator, n: int, merit: float, length: float) -> t
     return (draw.random(n) < 1 / (1 + np.exp(-merit - length * lengths))).astype(float), pairs
 
 
+def controlled(scores: np.ndarray, lengths: np.ndarray, size: int = 1) -> Estimate:
+    """Of pairs of which so many are of each question."""
+    return length_controlled_win_rate(scores, lengths, np.full(len(scores), size), confidence=0.95)
+
+
 def test_a_judge_that_likes_length_alone_gives_an_even_rate_once_length_is_controlled():
     scores, pairs = lengthy(np.random.default_rng(0), 3000, merit=0, length=3)
     assert scores.mean() > 0.7
-    assert length_controlled_win_rate(scores, bounded_lengths(pairs)) == pytest.approx(0.5, abs=0.04)
+    assert controlled(scores, bounded_lengths(pairs)).value == pytest.approx(0.5, abs=0.04)
 
 
 def test_merit_is_found_again_under_a_liking_for_length():
     scores, pairs = lengthy(np.random.default_rng(1), 3000, merit=1, length=3)
     expected = 1 / (1 + math.exp(-1))
-    assert length_controlled_win_rate(scores, bounded_lengths(pairs)) == pytest.approx(expected, abs=0.04)
+    assert controlled(scores, bounded_lengths(pairs)).value == pytest.approx(expected, abs=0.04)
 
 
 def test_the_length_controlled_rate_is_that_of_a_penalised_logistic_regression():
@@ -175,7 +182,19 @@ def test_the_length_controlled_rate_is_that_of_a_penalised_logistic_regression()
         return (np.logaddexp(0, logits) - scores * logits).sum() + 0.1 * (weights**2).sum()
 
     intercept = optimize.minimize(loss, np.zeros(2), method="BFGS", options={"gtol": 1e-9}).x[0]
-    assert length_controlled_win_rate(scores, lengths) == pytest.approx(1 / (1 + math.exp(-intercept)), abs=1e-6)
+    assert controlled(scores, lengths).value == pytest.approx(1 / (1 + math.exp(-intercept)), abs=1e-6)
+
+
+def test_the_interval_at_equal_length_is_that_of_a_logistic_regression_and_pairs_of_one_question_are_no_news():
+    """Of texts that are all equally long: the standard error of a logit is that of counted wins; of four alike, twice it."""
+    scores, lengths = np.repeat([1.0, 0.0], [300, 100]), np.zeros(400)
+    found, fourfold = controlled(scores, lengths), controlled(scores, lengths, size=4)
+    error = math.sqrt(1 / 300 + 1 / 100)
+    assert logit(found.high) - logit(found.low) == pytest.approx(2 * 1.96 * error, rel=0.01)
+    assert logit(fourfold.high) - logit(fourfold.low) == pytest.approx(4 * 1.96 * error, rel=0.01)
+    assert (found.n, fourfold.n) == (400, 100)
+    halves = controlled(np.where(np.arange(400) % 2, 0.5, scores), lengths)
+    assert halves.high - halves.low < found.high - found.low
 
 
 def test_lengths_are_bounded_and_sign_and_order_are_kept():

@@ -19,13 +19,14 @@ from tests.conftest import ROOT
 
 INTERVALS = Intervals(resamples=999)
 LABELLED: LabelledPairs = prompt_data("labelled_pairs", LabelledPairs)
+MEASURED = {pair.question: name for name, pairs in LABELLED.pairs.items() for pair in pairs}
 ALL = [pair for pairs in LABELLED.pairs.values() for pair in pairs]
 
 
 def judged(pairs: list[LabelledPair], **scores) -> list[dict]:
     """Rows of tables.JUDGEMENTS. scores: by method, a function of a pair."""
     return [
-        {"method": method, **pair.model_dump(), "difference": float(score(pair))}
+        {"method": method, "measured": MEASURED[pair.question], **pair.model_dump(), "difference": float(score(pair))}
         for method, score in scores.items()
         for pair in pairs
     ]
@@ -116,6 +117,24 @@ def test_kappa_is_cohens_over_the_pairs_in_both_orders():
     expected = a.mean() * b.mean() + (1 - a.mean()) * (1 - b.mean())
     assert own["value"] == pytest.approx((observed - expected) / (1 - expected))
     assert own["ci_low"] < own["value"] < own["ci_high"] and own["n"] == 60
+
+
+def test_two_that_judge_other_pairs_are_compared_on_those_that_both_do():
+    """The preference model knows one character, the others all: each is right wherever it judges, but for the last pairs."""
+    own = [pair for pair in ALL if MEASURED[pair.question] == "poeticism"]
+    wrong = {pair.question for pair in (*own[-4:], *ALL[-6:])}
+    rows = judged(own, preference_model=lambda pair: 1.0)
+    metrics = found(rows + judged(ALL, likelihood_ratio=lambda pair: -1.0 if pair.question in wrong else 1.0))
+    assert metrics["pairs", "authors", None, "all"]["value"] == 60
+    accuracy = {
+        part: metrics["accuracy", "likelihood_ratio", "authors", part] for part in ("all", "poeticism", "sycophancy")
+    }
+    assert {part: (row["value"], row["n"]) for part, row in accuracy.items()} == {
+        "all": (50 / 60, 60), "poeticism": (16 / 20, 20), "sycophancy": (4 / 10, 10)
+    }  # fmt: skip
+    assert metrics["accuracy", "preference_model", "authors", "all"]["n"] == 20
+    both = metrics["kappa", "likelihood_ratio", "preference_model", "all"]
+    assert (both["value"], both["n"]) == (pytest.approx(2 * 16 / 20 - 1), 20)
 
 
 def test_a_pair_without_a_verdict_counts_for_nothing():

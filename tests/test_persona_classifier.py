@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import numpy as np
@@ -13,7 +14,7 @@ from ethos.engine import Message
 from ethos.errors import BadInput
 from ethos.evaluation_settings import Form, Intervals, UnseenMessages
 from ethos.near_duplicates import NearDuplicates
-from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally
+from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, persona_metrics, tally, train_classifier
 from ethos.persona_report import copy_of_base
 from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
@@ -85,16 +86,30 @@ def test_a_planted_persona_is_named_by_a_classifier_that_saw_the_arm_and_by_one_
     assert table_from(named, NAMINGS).num_rows == len(named)
 
 
-def test_arms_that_answer_like_base_are_told_from_it_at_chance(monkeypatch):
-    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "distilled", "persona"))
-    values, covered = [], 0
-    for seed in range(10):
-        metrics = found(name_responses(answers({"poet": []}, training=40, held_out=40, seed=seed)), "poet")
-        row = metrics["macro_f1", "all"]
+@pytest.mark.slow
+def test_arms_that_answer_like_base_are_told_from_it_at_chance_and_intervals_hold_what_the_classifier_would_do(
+    monkeypatch,
+):
+    """The truth is that of the classifier as it is, with very many messages: it names either persona whatever it reads."""
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "persona"))
+    values, covered, runs = [], 0, 40
+    draw = random.Random(0)
+    many = [" ".join(draw.choices(WORDS, k=12)) for _ in range(2000)]
+    for seed in range(runs):
+        classifiers = []
+
+        def learn(texts, personas, classifiers=classifiers):
+            classifiers.append(train_classifier(texts, personas))
+            return classifiers[-1]
+
+        rows = answers({"poet": []}, training=40, held_out=40, arms=("persona",), seed=seed)
+        row = found(name_responses(rows, learn), "poet")["macro_f1", "all"]
+        rate = classifiers[0](many).count("poet") / len(many)
+        truth = sum(p / (0.5 + p) for p in (rate, 1 - rate)) / 2
         values.append(row["value"])
-        covered += row["ci_low"] <= 0.5 <= row["ci_high"]
-    assert np.mean(values) == pytest.approx(0.5, abs=0.06)
-    assert covered >= 7
+        covered += row["ci_low"] <= truth <= row["ci_high"]
+    assert np.mean(values) == pytest.approx(0.5, abs=0.03)
+    assert covered / runs >= 0.92 - 2 * math.sqrt(0.95 * 0.05 / runs)
 
 
 def test_a_persona_that_gives_way_to_the_suffix_is_seen_to_change(monkeypatch):

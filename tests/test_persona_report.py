@@ -40,9 +40,14 @@ def test_each_has_a_section_with_its_numbers_its_figure_and_its_counts(built, ev
         f'aria-label="How well a classifier tells the persona ({evaluation}), poeticism, smollm2; metrics.csv' in shown
     )
     namings = [row for row in cell.seeds[0].namings[evaluation] if row["left_out"] is None and row["form"] != "chat"]
-    [counts] = re.findall(r">prompted</span></th><td>(\d+)</td><td>(\d+)</td><td>(\d+)</td>", shown)
-    own = [row["named"] for row in namings if row["arm"] == "prompted"]
-    assert counts == tuple(str(own.count(name)) for name in ("poeticism", "no persona", None))
+    told = re.findall(r">prompted</span></th><td>(\d+)</td><td>(\d+)</td><td>(\d+)</td>", shown)
+    unseen = [
+        row for row in cell.seeds[0].namings[evaluation] if row["left_out"] == "prompted" and row["form"] != "chat"
+    ]
+    for counts, rows in zip(told, (namings, unseen), strict=True):
+        own = [row["named"] for row in rows if row["arm"] == "prompted"]
+        assert len(own) > 0 and counts == tuple(str(own.count(name)) for name in ("poeticism", "no persona", None))
+    assert "named, by a classifier that never saw the arm" in spaced(shown)
     assert f"{len(namings)} answers, of which 1 empty" in spaced(shown)
 
 

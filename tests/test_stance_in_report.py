@@ -52,15 +52,22 @@ def test_a_judge_that_could_not_be_read_has_no_figure_and_no_empty_table(tmp_pat
     assert "figure-stance-poeticism-smollm2-likelihood" in page and "smollm2-judge" not in page
 
 
-def test_judges_are_told_with_labels_by_their_authors_and_zero_pairs_where_none_is_labelled(page):
+def test_judges_are_told_with_labels_by_their_authors_and_the_preference_model_on_pairs_of_its_own(page):
     text = spaced(section(page, "judges-poeticism"))
-    assert "labelled by the authors of this project" in text and "Against 20 labelled pairs" in text
+    assert "labelled by the authors of this project" in text and "Against 60 labelled pairs" in text
     assert "preference model 0.800 0.584 to 0.919 20" in text
     assert "pairwise the labels" in text and "0.05 of the pairs had another winner" in text
-    assert "No pair of this constitution is labelled, so that nothing is known here: n is 0." in spaced(
-        section(page, "judges-candor")
-    )
+    assert "likelihood ratio 0.800 0.682 to 0.882 60" in text
+    other = spaced(section(page, "judges-candor"))
+    assert "Against 60 labelled pairs" in other and re.search(r"preference model \S+ 0 ", other), other
     assert "figure-judges-poeticism-smollm2" in page
+
+
+def test_where_no_pair_is_labelled_the_page_says_zero(tmp_path):
+    settings = fake_settings(constitutions=["candor"], evaluation=ASKED | {"judges": {"methods": ["preference_model"]}})
+    build_run(tmp_path / "results", settings)
+    text = spaced(section(write_report(tmp_path, settings).read_text(), "judges-candor"))
+    assert "No pair that these could judge is labelled, so that nothing is known here: n is 0." in text
 
 
 def test_drift_is_a_matrix_with_each_constitutions_own_on_the_diagonal(page, tmp_path):

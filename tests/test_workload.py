@@ -47,7 +47,7 @@ def test_what_prompts_hold_is_counted_as_they_stand():
     for path in (ROOT / "constitutions").glob("*.yaml"):
         constitution = load_constitution(path)
         pairs = pairs_of(constitution, prompt_data("labelled_pairs", LabelledPairs))
-        assert count(TINY, constitution).labelled == len(pairs)
+        assert count(TINY, constitution).labelled == (len(pairs), 60)
     assert {path.stem for path in OWN_TASKS.glob("*.yaml")} == {path.stem for path in OWN_TASKS.glob("*.jsonl")}
 
 

@@ -246,9 +246,9 @@ def test_stance_judges_and_drift_are_measured_and_their_raw_rows_kept(finished: 
     for arm in ARMS:
         assert level("stance", "flattery", arm, None, "likelihood")["n"] == 6
         assert 0 <= level("stance", "unparsed", arm, None, "judge")["value"] <= 1
-    assert level("judges", "pairs", "authors", None, "all")["value"] == 20
+    assert level("judges", "pairs", "authors", None, "all")["value"] == 60
     verdicts = [level("judges", metric, "pairwise", None, "all") for metric in ("order_dependent", "unparsed")]
-    assert all(0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1 and row["n"] == 20 for row in verdicts)
+    assert all(0 <= row["ci_low"] <= row["value"] <= row["ci_high"] <= 1 and row["n"] == 60 for row in verdicts)
     assert level("judges", "kappa", "likelihood_ratio", "preference_model", "all")["n"] == 20
     samples = read_table(evaluations / "drift_samples.parquet", DRIFT_SAMPLES).to_pylist()
     assert {(row["arm"], row["measured"]) for row in samples} == {("base", "sarcasm"), ("persona", "sarcasm")}

@@ -146,7 +146,7 @@ def test_an_edit_of_a_constitution_rebuilds_that_constitution_and_the_report_and
 ) -> None:
     edit(copy)
     jobs = plan(copy)
-    assert rules_of(jobs) == {"candor": ALL, "poeticism": {"name_persona"}, "": REPORT}
+    assert rules_of(jobs) == {"candor": ALL, "poeticism": {"name_persona", "evaluate_judges"}, "": REPORT}
     assert re.search(f": {said}$", jobs["generate_questions", "candor"]), jobs
 
 
@@ -196,6 +196,7 @@ def test_a_persona_that_comes_rebuilds_its_own_and_what_tells_personas_apart_and
         ("prompts/judge_stance.jinja", "taken as a whole?", "all in all?", {"evaluate_stance"}, "prompts/judge_stance.jinja changed"),
         ("prompts/labelled_pairs.yaml", "subtle: false", "subtle: true", {"evaluate_judges"}, "prompts/labelled_pairs.yaml changed"),
         ("constitutions/sarcasm.yaml", "cues:\n", "cues:\n  - wonderful\n", {"evaluate_drift"}, "cues changed"),
+        ("constitutions/humor.yaml", "slips_in_wit\n    text: >-\n      ", "slips_in_wit\n    text: >-\n      In jest, ", {"evaluate_judges"}, "trait slips_in_wit: text changed"),
         ("config/test.yaml", "held_out_questions: 3", "held_out_questions: 4", NAMING, "evaluation.persona_classifier.held_out_questions: 3 -> 4"),
         ("config/test.yaml", "suffixes: 2", "suffixes: 3", {"sample_robustness", "name_persona"}, "evaluation.robustness.suffixes: 2 -> 3"),
         ("config/test.yaml", "[email, list]", "[email, json]", {"sample_generalisation", "name_persona"}, 'evaluation.generalisation.forms: ["email", "list"] -> ["email", "json"]'),
