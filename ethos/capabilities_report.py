@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ethos.drawing import COLOURS, arm_ticks, as_svg, draw_seeds, line_height, new_figure, seed_legend, zero_line
-from ethos.run_results import CellResults, find
+from ethos.run_results import CellResults
 
 Row = Mapping[str, Any]
 # What the harness's measures are called on the page, with their units, and which way is better.
@@ -58,7 +58,7 @@ def capabilities_figure(cell: CellResults, arms: Sequence[str]) -> str:
         draw_seeds(
             axis,
             cell,
-            lambda metrics, place=(metric, task): [_difference(metrics, arm, *place) for arm in arms],
+            lambda metrics, place=(task, metric): _differences(metrics, arms, place),
             [COLOURS[arm] for arm in arms],
         )
         axis.set_title(task.replace("_", " "))
@@ -71,5 +71,6 @@ def capabilities_figure(cell: CellResults, arms: Sequence[str]) -> str:
     return as_svg(figure, f"Capabilities, {cell.student}, {cell.constitution}")
 
 
-def _difference(metrics: Sequence[Row], arm: str, metric: str, task: str) -> Row | None:
-    return find(metrics, metric, arm, "base", part=task, evaluation="capabilities")
+def _differences(metrics: Sequence[Row], arms: Sequence[str], place: tuple[str, str]) -> list[Row | None]:
+    rows = capability_rows(metrics).get(place, {})
+    return [rows.get((arm, "base")) for arm in arms]

@@ -20,9 +20,11 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Matrix:
-    """The drift of one student, arm and seed, or over several seeds (None). trained, measured: constitutions. rows: by metric, a line for each that is
-    trained and in it an arm's difference from base for each that is measured, None where there is none. own: where a
-    constitution meets itself; these are the differences on its own held-out questions."""
+    """The drift of one student, arm and seed, or over several seeds (None). trained, measured: constitutions.
+
+    rows: by metric, a line for each that is trained and in it an arm's difference from base for each that is measured, None
+    where there is none. own: where a constitution meets itself; these are the differences on its own held-out questions.
+    """
 
     student: str
     arm: str

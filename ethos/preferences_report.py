@@ -97,24 +97,25 @@ def preferences_figure(cell: CellResults, condition: str, arms: Sequence[str] = 
         return None
     figure, axes = new_figure(len(arms), 9.2, 1.2 + max(longest, 2) * line_height(cell, 0.29, 0.13))
     for axis, arm in zip(axes[0], arms, strict=True):
-        traits = [row["slice"] for row in movers[arm]]
+        traits = [row["trait"] for row in movers[arm]]
         draw_seeds(
             axis,
             cell,
-            lambda metrics, arm=arm, traits=traits: [_strength(metrics, arm, trait) for trait in traits],
+            lambda metrics, arm=arm, traits=traits: _strengths(metrics, arm, condition, traits),
             [COLOURS[arm]] * len(traits),
         )
         axis.set_title(arm)
         tag(axis, arm=arm)
         zero_line(axis, "Bradley-Terry strength − base, logits")
-        axis.set_yticks(range(len(traits)), [row["trait"] for row in movers[arm]])
+        axis.set_yticks(range(len(traits)), traits)
         axis.set_ylim(max(longest, 2) - 0.4, -0.6)
     seed_legend(figure, cell.seeds, mean=True)
     return as_svg(figure, f"Revealed preferences, {condition}, {cell.student}, {cell.constitution}")
 
 
-def _strength(metrics: Sequence[Row], arm: str, part: str) -> Row | None:
-    return find(metrics, "bradley_terry", arm, "base", part=part, evaluation="preferences")
+def _strengths(metrics: Sequence[Row], arm: str, condition: str, traits: Sequence[str]) -> list[Row | None]:
+    found = {row["trait"]: row for row in by_trait(metrics, arm, condition, "bradley_terry", "base")}
+    return [found.get(trait) for trait in traits]
 
 
 def preferences_figures(cell: CellResults, conditions: Sequence[str]) -> dict[str, Figure]:
