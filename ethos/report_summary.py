@@ -22,23 +22,20 @@ class Line:
     """One measure of one evaluation, over seeds where there are several.
 
     section: the place on the page that tells more. measure: what it is, with its unit. no_effect: its value where an arm is
-    as base, or a judge as a coin. rows: of tables.METRICS, by arm or by judge; none where nothing is known. n: what the
-    smallest of them stands on, 0 where nothing is known. counted: what n counts.
+    as base, or a judge as a coin. of_arms: whether it is of the arms that are judged, and not of a judge or of another arm.
+    rows: of tables.METRICS, by arm or by judge; none where nothing is known. n: what the smallest of them stands on, 0 where
+    nothing is known. counted: what n counts.
     """
 
     evaluation: str
     section: str
     measure: str
     no_effect: str
+    of_arms: bool
     rows: Mapping[str, Row]
     n: int
     counted: str
     digits: int = 3
-
-    @property
-    def of_arms(self) -> bool:
-        """Whether it is of the arms that are judged, and not of a judge or of another arm."""
-        return set(self.rows) <= set(JUDGED_ARMS)
 
     @property
     def signed(self) -> bool:
@@ -61,7 +58,8 @@ def _line(
     found = {arm: row for arm, row in rows.items() if row}
     least = min((row["n"] for row in found.values()), default=0) if n is None else n
     place = section or f"{evaluation}-{cell.constitution}-{cell.student}"
-    return Line(evaluation.replace("_", " "), place, measure, no_effect, found, least, counted, digits)
+    of_arms = set(rows) <= set(JUDGED_ARMS)
+    return Line(evaluation.replace("_", " "), place, measure, no_effect, of_arms, found, least, counted, digits)
 
 
 def _differences(
@@ -127,9 +125,8 @@ def _judges(cell: CellResults, settings: Settings) -> Iterator[Line]:
 
 
 def _drift(cell: CellResults, settings: Settings) -> Iterator[Line]:
-    asked = settings.evaluation.drift.arms
-    arms = [arm for arm in asked if arm in JUDGED_ARMS] or asked
-    for other in settings.drifted_to:
+    arms = [arm for arm in settings.evaluation.drift.arms if arm in JUDGED_ARMS]
+    for other in settings.drifted_to if arms else ():
         if other != cell.constitution:
             rows = _differences(cell, "drift", "likelihood_ratio", other, arms)
             measure = f"likelihood ratio of {other.replace('_', ' ')} − base, nats per token"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from ethos.cautions import cautions
@@ -50,11 +52,17 @@ def test_the_lines_hold_the_rows_of_the_metrics_and_their_n(cell):
     }
 
 
+def test_a_judge_with_no_labelled_pair_is_among_the_judges_all_the_same(cell):
+    unlabelled = [row for row in cell.seeds[0].metrics if row["evaluation"] != "judges"]
+    without = replace(cell, seeds=[replace(cell.seeds[0], metrics=unlabelled)])
+    judges = [line for line in summary(without, SETTINGS) if line.evaluation == "judges"]
+    assert len(judges) == 3 and all((line.of_arms, line.rows, line.n) == (False, {}, 0) for line in judges)
+
+
 def test_an_evaluation_that_gave_nothing_keeps_its_line_with_no_n(cell):
     unread = [row for row in cell.seeds[0].metrics if row["metric"] != "win_rate"]
-    cell.seeds[0].metrics[:], before = unread, list(cell.seeds[0].metrics)
-    (line,) = (line for line in summary(cell, SETTINGS) if line.evaluation == "coherence")
-    cell.seeds[0].metrics[:] = before
+    without = replace(cell, seeds=[replace(cell.seeds[0], metrics=unread)])
+    (line,) = (line for line in summary(without, SETTINGS) if line.evaluation == "coherence")
     assert (line.rows, line.n) == ({}, 0)
 
 
