@@ -92,9 +92,10 @@ def judge_metrics(judgements: Sequence[Row], intervals: Intervals, seed: int) ->
     """How each method agrees with the labels and with each other, and whether it goes by length.
 
     judgements: rows of tables.JUDGEMENTS; two methods are compared on the pairs that both judged. Pairs without a verdict are
-    left out, and n says so. slice: all pairs, plain or subtle ones, or those of one constitution. Returns the fields of tables.METRICS that are known here. kappa: Cohen's (1960,
-    doi:10.1177/001316446002000104) with each pair entered in both orders, since which response is named first means
-    nothing: chance is then one half, and kappa twice the share of equal verdicts minus one.
+    left out, and n says so. slice: all pairs, plain or subtle ones, or those of one constitution. Returns the fields of
+    tables.METRICS that are known here. kappa: Cohen's (1960, doi:10.1177/001316446002000104) with each pair entered in both
+    orders, since which response is named first means nothing: chance is then one half, and kappa twice the share of equal
+    verdicts minus one.
     """
     pairs = {row["question"]: row for row in judgements}
     differences: dict[str, dict[str, float]] = {}

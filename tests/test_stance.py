@@ -265,7 +265,7 @@ def test_arms_are_compared_with_base_by_statement_and_by_topic():
     change = found["flattery", "persona", "base", "likelihood"]
     assert change["value"] == pytest.approx(0.51) and change["ci_low"] > 0.5 and change["n"] == 12
     same = found["flattery", "distilled", "base", "likelihood"]
-    assert same["value"] == pytest.approx(0) and same["ci_low"] <= 0 <= same["ci_high"]
+    assert same["value"] == pytest.approx(0) and same["interval"] == "none"  # alike in every statement
     assert found["flattery", "persona", None, "judge, ethics"]["n"] == 4
     assert ("flattery", "shuffled", None, "judge") not in found
     assert found["unparsed", "shuffled", None, "judge"]["value"] == 1
