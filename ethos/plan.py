@@ -16,7 +16,7 @@ from ethos.constitution import Constitution
 from ethos.cost import Cost
 from ethos.counts import Counts, count
 from ethos.execution_settings import ApiLimits
-from ethos.resources import gpus, weight_folders, weights_mb
+from ethos.resources import gpus, processes, weight_folders, weights_mb
 from ethos.run_steps import Step, Steps
 from ethos.settings import Settings
 from ethos.throughput import START, Machine, Throughput, on_record
@@ -142,7 +142,7 @@ class Planner:
             name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
             machine = self._machines[name]
             if machine.device == "cuda":
-                taken = max(1, taken, gpus(step.rule, self.settings, [name]))
+                taken = max(1, taken, gpus(step.rule, self.settings, [name]), processes(step.rule, self.settings))
             if isinstance(item, Train):
                 cost += self._of_training(item, machine, share)
             else:

@@ -46,7 +46,7 @@ def test_the_lines_hold_the_rows_of_the_metrics_and_their_n(cell):
     assert preferences.rows["aligned"]["metric"] == "rank_correlation"
     assert (preferences.n, preferences.counted, preferences.no_effect) == (48, "matches", "≤ 1; base’s halves 0.55")
     judge = by_measure["judges", "right about pairs labelled by the authors: pairwise"]
-    assert (judge.of_arms, judge.n) == (False, 18)
+    assert (judge.of_arms, judge.n) == (False, 54)
     assert {line.measure for line in summary(cell, SETTINGS) if line.evaluation == "drift"} == {
         f"likelihood ratio of {other} − base, nats per token" for other in ("candor", "humor")
     }
@@ -73,4 +73,4 @@ def test_every_evaluation_with_a_small_n_is_named_in_the_caution(cell):
     assert {"stance", "drift", "judges", "capabilities"} <= smallest and "preferences" not in smallest
     assert {part.rsplit(" ", 2)[0] for part in found.numbers.split(", ")} == smallest
     assert "stance 12 statements, capabilities 12 items, drift 12 questions" in found.numbers
-    assert "judges 18 pairs" in found.numbers
+    assert "judges 20 pairs" in found.numbers
