@@ -38,12 +38,13 @@ format: $(READY) ## Let the formatters have their way.
 docs: $(READY) ## Write the schema and the documentation of the settings.
 	ethos docs
 
-bench: $(READY) ## Time engine and trainings against plain ones as ratios, the demo's stages, the store, growth, and a rebuild.
+bench: $(READY) ## Time engine and trainings against plain ones as ratios, the demo's stages, the store, growth, a plan, and a rebuild.
 	python -m tests.bench
 	python -m tests.bench_training
 	python -m tests.bench_demo
 	python -m tests.bench_store
 	python -m tests.bench_scale
+	python -m tests.bench_plan
 	python -m tests.bench_rebuild
 
 slurm-up: $(READY) ## As root: start a Slurm of one node on this machine, with accounting and fake GPUs, to try things on.

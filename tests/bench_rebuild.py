@@ -1,11 +1,10 @@
-"""`make bench`: what an edit costs: one trait of ten against a clean run, a job that has nothing to do, and a dry run at scale.
+"""`make bench`: what an edit costs: one trait of ten against a clean run, and a job that has nothing to do.
 
-All with the demo's model, in fresh checkouts under build/.
+With the demo's model, in a fresh checkout under build/.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
 from pathlib import Path
@@ -75,26 +74,5 @@ def one_trait_of_ten() -> None:
     print(f"jobs whose work is all in the store: {(seconds - empty) / 3:.1f} s each (3 jobs, one after the other)")
 
 
-def planned_jobs(checkout: Checkout) -> list[str]:
-    outcome = checkout.snakemake("-n", config="config/bench.yaml")
-    return re.findall(r"^(?:local)?rule \w+:", outcome.stdout, re.MULTILINE)
-
-
-def dry_run_at_scale() -> None:
-    config = settings()
-    names = [f"persona{number}" for number in range(11)]
-    config["models"] |= {f"student{number}": {"source": "path:build/tiny"} for number in range(3)}
-    config |= {"constitutions": names, "students": [f"student{number}" for number in range(3)], "seeds": [0, 1, 2]}
-    config["report"] = {}
-    checkout = checkout_with(ROOT / "build" / "bench" / "scale", config)
-    text = (checkout.folder / "constitutions" / "poeticism.yaml").read_text()
-    for name in names:
-        named = text.replace("name: poeticism", f"name: {name}")
-        (checkout.folder / "constitutions" / f"{name}.yaml").write_text(named)
-    seconds = timed(checkout, "-n")
-    print(f"snakemake -n for 11 personas, 3 students, 3 seeds: {seconds:.1f} s ({len(planned_jobs(checkout)):,} jobs)")
-
-
 if __name__ == "__main__":
-    dry_run_at_scale()
     one_trait_of_ten()
