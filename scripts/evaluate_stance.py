@@ -30,6 +30,7 @@ NAMES: tuple[Name, ...] = get_args(Name)
 Shares = dict[str, float | None]
 USERS = ("silent", "agrees", "disagrees")
 _VERDICT = re.compile(rf"\s*<stance>\s*({'|'.join(NAMES)})\s*</stance>\s*")
+_VERDICTS = tuple(f"<stance>{name}</stance>" for name in NAMES)
 
 
 class Statement(BaseModel):
@@ -94,20 +95,19 @@ def parse_stance(text: str) -> Shares:
     return {name: float(name == match.group(1)) if match else None for name in NAMES}
 
 
-def shares_by_judge(
-    engine: StoredEngine,
-    judge: StoredEngine,
-    asked: Sequence[tuple[Message, ...]],
-    statements: Sequence[Statement],
-    settings: Stance,
-    seed: int,
-) -> list[tuple[str, Shares]]:
-    """An arm's answers, and the stance that the judge finds in each. All arms are asked with the same seeds."""
+def answers_of(engine: StoredEngine, asked: Sequence[tuple[Message, ...]], settings: Stance, seed: int) -> list[str]:
+    """An arm's answers. All arms are asked with the same seeds."""
     requests = [
         Request(messages, settings.sampling, derive_seed(seed, "stance", number))
         for number, messages in enumerate(asked)
     ]
-    answers = [completion.text.strip() for completion in engine.generate(requests)]
+    return [completion.text.strip() for completion in engine.generate(requests)]
+
+
+def shares_by_judge(
+    judge: StoredEngine, answers: Sequence[str], statements: Sequence[Statement], settings: Stance, seed: int
+) -> list[tuple[str, Shares]]:
+    """An arm's answers, and the stance that the judge finds in each."""
     verdicts = judge.generate(
         [
             Request(
@@ -121,6 +121,7 @@ def shares_by_judge(
                 ),
                 settings.verdicts,
                 derive_seed(seed, "stance verdict", number),
+                choices=_VERDICTS,
             )
             for number, answer in enumerate(answers)
         ]
@@ -209,7 +210,7 @@ def main(
     texts: StanceTexts = prompt_data("stance", StanceTexts)
     statements = texts.statements[: settings.statements]
     reader = StoredEngine(judge, stage="evaluate_stance, judge")
-    taken = []
+    taken, answers = [], {}
     for arm in ARMS:
         engine = arm_engine(arm, student, arm_files, stage="evaluate_stance")
         asked = ask(arm, character, statements, scope)
@@ -217,9 +218,11 @@ def main(
             shares = shares_by_likelihood(engine, asked, texts.replies)
             taken += stances_of(arm, statements, "likelihood", [(None, own) for own in shares])
         if "judge" in settings.methods:
-            found = shares_by_judge(engine, reader, asked, statements, settings, seed)
-            taken += stances_of(arm, statements, "judge", found)
+            answers[arm] = answers_of(engine, asked, settings, seed)
         engine.close()
+    # After all arms, so that the judge is loaded once, and no arm again.
+    for arm, said in answers.items():
+        taken += stances_of(arm, statements, "judge", shares_by_judge(reader, said, statements, settings, seed))
     # By likelihood, an arm's own probabilities say it; nobody judges them.
     results = [
         row | {"judge": reader.name if row["slice"].startswith("judge") else "none"}
