@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,16 +18,22 @@ from contextlib import suppress
 _PATIENCE = 10  # seconds that a server has to end by itself
 
 
-def guard(command: list[str]) -> int:
-    """Run the command in a process group of its own, and end all of the group. Returns the command's exit status."""
+def guard(folder: str, command: list[str]) -> int:
+    """Run the command in a process group of its own, and end all of the group. Returns the command's exit status.
+
+    folder: of the command's own files; removed at the end, unless it ended by itself and the job will want to read its log.
+    """
     for ended_by in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(ended_by, lambda *_: sys.exit(1))
     server = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    ended = None
     try:
-        while server.poll() is None and not select.select([sys.stdin], [], [], 0.2)[0]:
+        while (ended := server.poll()) is None and not select.select([sys.stdin], [], [], 0.2)[0]:
             pass
     finally:
         _end(server)
+        if ended is None:
+            shutil.rmtree(folder, ignore_errors=True)
     return server.returncode
 
 
@@ -43,4 +50,4 @@ def _end(server: subprocess.Popen) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(guard(sys.argv[1:]))
+    sys.exit(guard(sys.argv[1], sys.argv[2:]))

@@ -29,6 +29,8 @@ log = logging.getLogger("ethos.engine")
 
 BASE = "base"  # what a server calls the model without an adapter
 _GUARD = Path(__file__).with_name("server_guard.py")
+# Bytes of the folder for temporary files: a socket's path has room for 107, and vLLM puts its own there, of 36 characters.
+_LONGEST = 107 - len("/") - 36
 _SHOWN = 3  # lines of the log in an error
 _ERROR = re.compile(r"(?:^|\] )\s*((?:[\w.]*(?:Error|Exception): |Value error, ).+)$", re.MULTILINE)
 
@@ -56,7 +58,12 @@ class VllmServer:
         self.folder, self.loadable = folder, adapters
         self._adapters: set[str] = set()
         python = vllm_python(settings, device)
-        self._scratch = tempfile.TemporaryDirectory(prefix="ethos-vllm-")  # mode 0700
+        if len(os.fsencode(tempfile.gettempdir())) > _LONGEST:
+            raise BadInput(
+                f"has a name of more than {_LONGEST} bytes, too long for sockets; set TMPDIR to another folder",
+                path=Path(tempfile.gettempdir()),
+            )
+        self._scratch = tempfile.TemporaryDirectory(prefix="ethos-vllm-")  # mode 0700; the guard removes it too
         self.socket, self._log = Path(self._scratch.name) / "socket", Path(self._scratch.name) / "log"
         command = [
             *(python, "-m", "vllm.entrypoints.openai.api_server", "--uds", self.socket),
@@ -75,7 +82,7 @@ class VllmServer:
         ]
         with open(self._log, "wb") as output:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", _GUARD, *map(str, command)],
+                [sys.executable, "-I", _GUARD, self._scratch.name, *map(str, command)],
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -140,7 +147,7 @@ class VllmServer:
 
     def _last_lines(self) -> str:
         """The last of the log's lines that name an error, or the last of all."""
-        text = self._log.read_text(errors="replace")
+        text = self._log.read_text(errors="replace") if self._log.is_file() else ""
         told = _ERROR.findall(text) or [line.strip() for line in text.splitlines() if line.strip()]
         lines = [line for line in dict.fromkeys(told) if "root cause" not in line]  # that stands above
         return " | ".join(line[:300] for line in lines[-_SHOWN:]) or "its log is empty"

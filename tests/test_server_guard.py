@@ -40,29 +40,32 @@ def comes_true(condition: Callable[[], bool], seconds: float = 30) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_server_ends_with_its_job(ended_by: signal.Signals) -> None:
-    command = [sys.executable, "-c", JOB, GUARD, sys.executable, "-c", SERVER]
+def test_a_server_ends_with_its_job_and_leaves_nothing(ended_by: signal.Signals, tmp_path: Path) -> None:
+    (folder := tmp_path / "server").mkdir()
+    (folder / "log").touch()
+    command = [sys.executable, "-c", JOB, GUARD, folder, sys.executable, "-c", SERVER]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as job:
         started = [int(number) for number in job.stdout.readline().split()]
         assert len(started) == 2 and all(map(is_alive, started))
         os.kill(job.pid, ended_by)
-    assert comes_true(lambda: not any(map(is_alive, started)))
+    assert comes_true(lambda: not any(map(is_alive, started)) and not folder.exists())
 
 
 @pytest.mark.slow
-def test_a_server_that_does_not_want_to_end_is_killed() -> None:
+def test_a_server_that_does_not_want_to_end_is_killed(tmp_path: Path) -> None:
     stubborn = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
     )
-    patient = "import runpy, sys; guard = runpy.run_path(sys.argv[1])['guard']; guard.__globals__['_PATIENCE'] = 1; guard(sys.argv[2:])"
-    command = [sys.executable, "-c", patient, GUARD, sys.executable, "-c", stubborn]
+    patient = "import runpy, sys; guard = runpy.run_path(sys.argv[1])['guard']; guard.__globals__['_PATIENCE'] = 1; guard(sys.argv[2], sys.argv[3:])"
+    command = [sys.executable, "-c", patient, GUARD, tmp_path / "none", sys.executable, "-c", stubborn]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as guard:
         guard.stdout.readline()
         guard.stdin.close()
         guard.wait(timeout=30)
 
 
-def test_a_guard_tells_how_its_server_ended() -> None:
-    command = [sys.executable, "-I", GUARD, sys.executable, "-c", "raise SystemExit(7)"]
+def test_a_guard_tells_how_its_server_ended_and_leaves_the_log_to_the_job(tmp_path: Path) -> None:
+    command = [sys.executable, "-I", GUARD, tmp_path, sys.executable, "-c", "raise SystemExit(7)"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as guard:
         assert guard.wait(timeout=30) == 7
+    assert tmp_path.is_dir()

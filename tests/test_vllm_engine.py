@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -217,12 +218,14 @@ def test_a_server_goes_when_its_job_is_killed_while_it_starts(vllm_server: VllmS
         "import sys; from pathlib import Path; from ethos.vllm_server import Loadable, server_of;"
         "server_of(Path(sys.argv[1]), [], context=2048, adapters=Loadable(), device='cpu')"
     )
-    environment = os.environ | {"ETHOS_EXECUTION": vllm_execution(), "MARK": (mark := f"vllm-test-{os.getpid()}")}
-    with subprocess.Popen([sys.executable, "-c", code, wide_model], env=environment) as job:
-        # The job itself, its guard, the server, and a process of the server's own.
-        assert comes_true(lambda: len(processes_with(mark)) >= 4, 120)
-        os.kill(job.pid, signal.SIGKILL)
-    assert comes_true(lambda: not processes_with(mark))
+    mark = f"vllm-test-{os.getpid()}"
+    with TemporaryDirectory() as folder:
+        environment = os.environ | {"ETHOS_EXECUTION": vllm_execution(), "TMPDIR": folder, "MARK": mark}
+        with subprocess.Popen([sys.executable, "-c", code, wide_model], env=environment) as job:
+            # The job itself, its guard, the server, and a process of the server's own.
+            assert comes_true(lambda: len(processes_with(mark)) >= 4, 300)
+            os.kill(job.pid, signal.SIGKILL)
+        assert comes_true(lambda: not processes_with(mark) and not [*Path(folder).glob("ethos-vllm-*")])
 
 
 def processes_with(mark: str) -> list[str]:
