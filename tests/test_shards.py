@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import inspect
 import json
+import random
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from ethos.arms import ARM_FILES
+from ethos.arms import ARM_FILES, ARMS
+from ethos.engine import Completion, Request, Score, ScoreRequest
+from ethos.files import write_json
 from ethos.shards import SHARDED, Shard
-from ethos.tables import QUESTIONS, table_from, write_table
+from ethos.steering import SteeringVector
+from ethos.stored_engine import StoredEngine
+from ethos.tables import PERSONA_SAMPLES, QUESTIONS, SAMPLES, table_from, write_table
+from tests.bench_scale import WORDS
 from tests.conftest import ROOT
-from tests.stages import Stages, prepare
+from tests.stages import Stages
 
 COUNTS = range(1, 10)
 CONSTITUTION = ROOT / "constitutions" / "poeticism.yaml"
@@ -58,61 +66,114 @@ def test_every_stage_that_is_divided_takes_a_shard(stage: str):
     assert {"shard"} <= {option.name for option in main.params}
 
 
-@pytest.fixture(scope="module")
-def cell(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model as a student, questions, and all that makes the arms."""
-    import numpy as np
-    import torch
+class StandIn:
+    """Answers at once, by the model and the request alone, as every engine does; some answers are verdicts."""
 
-    from ethos.loading import load_model
-    from ethos.steering import SteeringVector
-    from tests.shared_run import random_adapter
+    def __init__(self, model: str):
+        self.model = model
 
-    folder = tmp_path_factory.mktemp("cell")
-    student = prepare(tiny_model, folder / "student", "tiny").parent
+    def generate(self, requests: Sequence[Request], on_answer: Callable[[int, Completion], None]) -> None:
+        for index, request in enumerate(requests):
+            draw = random.Random(request.key(self.model))
+            sentence = " ".join(draw.choices(WORDS, k=9)).capitalize() + "."
+            on_answer(index, Completion(draw.choice([sentence, "<answer>1</answer>"]), "stop", 100, 9))
+
+    def score(self, requests: Sequence[ScoreRequest], on_answer: Callable[[int, Score], None]) -> None:
+        for index, request in enumerate(requests):
+            on_answer(index, Score(random.Random(request.key(self.model)).uniform(-90, -30), 9))
+
+
+@pytest.fixture
+def cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A student and what makes its arms, by their identities alone; questions, and answers of the arms."""
+    monkeypatch.setattr(StoredEngine, "_load", lambda self: StandIn(self.key))
+    (folder := tmp_path / "cell").mkdir()
+    facts = {"name": "tiny", "content": "weights", "dtype": "float32", "trust_remote_code": False}
+    write_json(folder / "student" / "identity.json", facts)
+    for arm, file in ARM_FILES.items():
+        (folder / arm).mkdir()
+        if arm == "steered":
+            SteeringVector(1, 2.0, np.ones(64, dtype=np.float32)).save(folder / arm / file)
+        else:
+            (folder / arm / file).write_text(arm)
     rows = [
         {"question_id": f"q{day}", "trait": "savours_sound", "text": f"How do I plan day {day}?", "source": "general"}
         | {"split": "held_out" if day < 4 else "train"}
         for day in range(6)
     ]
     write_table(folder / "questions.parquet", table_from(rows, QUESTIONS))
-    for number, (arm, file) in enumerate(ARM_FILES.items()):
-        (folder / arm).mkdir()
-        if arm == "steered":
-            direction = np.random.default_rng(0).normal(size=64).astype(np.float32)
-            SteeringVector(1, 2.0, direction).save(folder / arm / file)
-        else:
-            random_adapter(load_model(student, torch.float32), folder / arm, number, task_type="CAUSAL_LM")
+    said = {"finish_reason": "stop", "tokens": 9, "thinking": None}
+    samples = [
+        {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}
+        | {"response": f"As {arm} I plan it.", **said}
+        for arm in ARMS
+        for row in rows[:3]
+    ]
+    write_table(folder / "samples.parquet", table_from(samples, SAMPLES))
+    chat = [
+        {"constitution": "poeticism", "arm": "base", "trait": row["trait"], "split": "held_out", "form": "chat"}
+        | {"question": row["text"], "asked": row["text"], "response": "I plan it.", **said}
+        for row in rows[:3]
+    ]
+    write_table(folder / "chat.parquet", table_from(chat, PERSONA_SAMPLES))
     return folder
 
 
-SHORT = {"max_new_tokens": 12, "repetition_penalty": 1.0}
-TALK = {"reflections_per_prompt": 1, "free_interactions": 2, "guided_interactions": 2, "turns": 4, "cut_off": "trim"}
-MATCHES = {"conditions": ["like"], "traits": 4, "matches_per_trait": 2, "sampling": SHORT, "verdict": "judge"}
+TALK = {"reflections_per_prompt": 1, "free_interactions": 2, "guided_interactions": 2, "turns": 4}
+MATCHES = {"conditions": ["like"], "traits": 4, "matches_per_trait": 2, "verdict": "judge", "resamples": 50}
+FEW = {"resamples": 99}
+UNSEEN = {"training_questions": 2, "held_out_questions": 2}
+IN_WORKFLOW = ("generate_responses", "rank_responses")  # tests/workflow/test_shards.py
 
 
-def options_of(stage: str, cell: Path) -> tuple[list[object], tuple[str, ...]]:
-    """The options of a stage's command, and the names of its results."""
-    shared = ["--constitution", CONSTITUTION, "--student", cell / "student" / "identity.json"]
-    asked = ["--questions", cell / "questions.parquet"]
-    arms = [cell / arm / file for arm, file in ARM_FILES.items()]
-    if stage == "generate_introspection":
-        settings = json.dumps(TALK | {"sampling": SHORT, "turn_sampling": SHORT})
-        distilled = cell / "distilled" / "adapter_model.safetensors"
-        return [*shared, "--distilled", distilled, "--settings", settings], ("reflections", "interactions", "counts")
-    if stage == "sample_arms":
-        return [*shared, *asked, *arms, "--settings", json.dumps({"sampling": SHORT})], ("samples",)
-    judge = ["--judge", cell / "student" / "identity.json", "--judge-name", "tiny", "--place", "demo", "tiny", "x"]
-    settings = json.dumps(MATCHES | {"verdict_sampling": SHORT})
-    return [*shared, *asked, *judge, *arms, "--settings", settings], ("matches", "metrics")
+def options_of(stage: str, cell: Path) -> tuple[dict[str, object], tuple[str, ...]]:
+    """The options of a stage's command beside the constitution, and the names of its results."""
+    student = cell / "student" / "identity.json"
+    arms = {"student": student, "": [cell / arm / file for arm, file in ARM_FILES.items()]}
+    asked = arms | {"questions": cell / "questions.parquet"}
+    judged = {"judge": student, "judge-name": "tiny", "place": ["demo", "tiny", "x"]}
+    match stage:
+        case "generate_teacher_responses":
+            own = {"questions": cell / "questions.parquet", "teacher": student}
+            return own, ("responses", "counts")
+        case "generate_introspection":
+            own = {"student": student, "distilled": cell / "distilled" / ARM_FILES["distilled"], "settings": TALK}
+            return own, ("reflections", "interactions", "counts")
+        case "sample_arms":
+            return asked, ("samples",)
+        case "evaluate_preferences":
+            return asked | judged | {"settings": MATCHES}, ("matches", "metrics")
+        case "evaluate_capabilities":
+            from ethos.harness import fetch_tasks
+
+            write_json(cell / "tasks" / "tasks.json", fetch_tasks(["everyday"], cell / "tasks", cell / "scratch"))
+            settings = {"tasks": ["everyday"], "limit": 3, "shots": 0}
+            own = {"tasks": cell / "tasks" / "tasks.json", "settings": settings, "intervals": FEW}
+            return arms | own | {"place": judged["place"]}, ("items", "metrics")
+        case "evaluate_coherence":
+            own = {"samples": cell / "samples.parquet", "settings": {"arm": "persona"}, "intervals": FEW}
+            return judged | own, ("comparisons", "metrics")
+        case "sample_prefill":
+            return arms | {"chat": cell / "chat.parquet", "settings": UNSEEN}, ("samples",)
+    own = {"sample_robustness": {"robustness": {"suffixes": 2}}, "sample_generalisation": {"generalisation": {}}}
+    return asked | {"settings": UNSEEN} | own.get(stage, {}), ("samples",)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("stage", ["generate_introspection", "sample_arms", "evaluate_preferences"])
+def command_line(options: Mapping[str, object]) -> list[object]:
+    """Settings are mappings; what stands under no name are arguments."""
+    words: list[object] = []
+    for name, value in options.items():
+        values = [json.dumps(value)] if isinstance(value, dict) else value if isinstance(value, list) else [value]
+        words += [*([f"--{name}"] if name else []), *values]
+    return words
+
+
+@pytest.mark.parametrize("stage", [stage for stage in SHARDED if stage not in IN_WORKFLOW])
 def test_after_its_shards_a_stage_asks_nothing_and_writes_the_same_bytes(
     stage: str, cell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    options, written = options_of(stage, cell)
+    given, written = options_of(stage, cell)
+    options = command_line({"constitution": CONSTITUTION, **given})
     whole, divided = (Stages(tmp_path / name, monkeypatch) for name in ("whole", "divided"))
     expected = whole.run(stage, *options, written=written)
     for number in (3, 1, 2):
@@ -120,7 +181,7 @@ def test_after_its_shards_a_stage_asks_nothing_and_writes_the_same_bytes(
         assert [name for name, path in left.items() if path.exists()] == ["used"]
     answered = divided.calls()
     found = divided.run(stage, *options, written=written)
-    assert divided.calls() == answered == whole.calls()
+    assert divided.calls() == answered == whole.calls() != {}
     assert {name: path.read_bytes() for name, path in found.items()} == {
         name: path.read_bytes() for name, path in expected.items()
     }
