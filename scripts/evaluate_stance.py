@@ -209,6 +209,7 @@ def main(
     character = load_constitution(constitution)
     texts: StanceTexts = prompt_data("stance", StanceTexts)
     statements = texts.statements[: settings.statements]
+    reader = StoredEngine(judge, stage="evaluate_stance, judge")
     taken, answers = [], {}
     for arm in ARMS:
         engine = arm_engine(arm, student, arm_files, stage="evaluate_stance")
@@ -220,7 +221,6 @@ def main(
             answers[arm] = answers_of(engine, asked, settings, seed)
         engine.close()
     # After all arms, so that the judge is loaded once, and no arm again.
-    reader = StoredEngine(judge, stage="evaluate_stance, judge")
     for arm, said in answers.items():
         taken += stances_of(arm, statements, "judge", shares_by_judge(reader, said, statements, settings, seed))
     # By likelihood, an arm's own probabilities say it; nobody judges them.
