@@ -123,9 +123,8 @@ def _check_models(
 
 def _check_vllm(used: Mapping[str, Any], execution: Mapping[str, Any]) -> None:
     """Refuse models of vLLM without its Python, which a fresh folder has not."""
-    if not execution.get("vllm", {}).get("python") and (
-        served := [name for name in used if used[name]["engine"] == "vllm"]
-    ):
+    served = [name for name in used if used[name]["engine"] == "vllm"]
+    if served and not execution.get("vllm", {}).get("python"):
         raise BadInput(
             f"{served[0]!r} is computed by vLLM; name its Python in a file, `vllm: {{python: PATH}}`",
             field="--execution",
