@@ -54,13 +54,13 @@ class Throughput:
     """Means of earlier work, that of the same rule first, then that of the model. Of several machines, that of the last one counts:
     nobody knows which one a job will get.
 
-    works: records, of any model, the last last. trainings: `about.json` with the `model`'s name and the `examples` that were trained on,
-    times the passes; None where that is not known; the last last.
+    works: records, of any model, newest last. trainings: `about.json` with the `model`'s name and the `examples` that were trained on,
+    times the passes; None where that is not known; newest last.
     """
 
     works: Iterable[Work] = ()
     trainings: Iterable[dict[str, Any]] = ()
-    # By rule (or none), kind and model: on which machine, the last last. Loads are a kind too.
+    # By rule (or none), kind and model: on which machine, newest last. Loads are a kind too.
     _known: dict[tuple[str, str, str], dict[_Place, _Sum]] = field(
         default_factory=lambda: defaultdict(dict), init=False
     )

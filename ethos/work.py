@@ -67,7 +67,7 @@ def record_work(record: Path, work: Work) -> None:
 
 
 def read_work(store: Path, *, but: Path | None = None) -> list[Work]:
-    """All that was ever done with this store, the last last. but: a record to leave out. Raises BadInput for a file that is none.
+    """All that was ever done with this store, newest last. but: a record to leave out. Raises BadInput for a file that is none.
 
     Cheap when done again: only what was written since is read.
     """

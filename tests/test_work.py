@@ -25,7 +25,7 @@ def test_what_is_recorded_is_read_again_and_added_up(tmp_path):
     assert read_work(tmp_path) == []
     for work in works:
         record_work(new_record(tmp_path), work)
-    assert read_work(tmp_path) == works  # the last last
+    assert read_work(tmp_path) == works  # newest last
     assert calls_by_stage(tmp_path) == {("rank_responses", "score"): 7}
 
 
