@@ -67,7 +67,9 @@ def wilson(share: float, n: int, *, confidence: float) -> Estimate:
     square = special.ndtri((1 + confidence) / 2) ** 2
     centre = (share + square / (2 * n)) / (1 + square / n)
     reach = math.sqrt(square * (share * (1 - share) / n + square / (4 * n**2))) / (1 + square / n)
-    return Estimate(share, max(0.0, float(centre - reach)), min(1.0, float(centre + reach)), n, "Wilson")
+    # Rounding must not leave a share outside its interval, nor that outside 0 and 1.
+    low, high = max(0.0, min(share, float(centre - reach))), min(1.0, max(share, float(centre + reach)))
+    return Estimate(share, low, high, n, "Wilson")
 
 
 def t_interval(values: Sequence[float], *, confidence: float) -> Estimate:

@@ -27,6 +27,11 @@ def test_a_share_has_wilsons_interval():
     assert (found.low, found.high) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
+def test_a_share_lies_in_its_interval_and_that_between_0_and_1():
+    found = [share_with_interval(hits, n, confidence=0.95) for n in (1, 5, 20, 60, 114) for hits in range(n + 1)]
+    assert all(0 <= each.low <= each.value <= each.high <= 1 for each in found)
+
+
 def test_a_paired_difference_has_newcombes_interval():
     """The worked example of Fagerland, Lydersen & Laake (2014, doi:10.1002/sim.6148): 1, 1, 7, 12 gives -0.507 to -0.026."""
     found = paired_difference(*pairs(1, 1, 7, 12), confidence=0.95)

@@ -17,7 +17,7 @@ from ethos.tables import METRICS, metrics_table, read_table, write_table
 from tests.conftest import Checkout
 
 pytestmark = pytest.mark.slow
-TRAITS = ["kind", "blunt", "poetic", "stern", "witty", "dull"]
+TRAITS = ["kind", "blunt", "poetic", "stern", "witty", "dull", "brave", "calm", "vain", "terse"]
 EVALUATIONS = "results/test/{}/poeticism/seed0/evaluations/{}.parquet"
 
 
@@ -53,7 +53,7 @@ def test_each_of_two_students_is_compared_with_the_other_arm_by_arm(checkout: Ch
     for student, other, table in zip(strengths, ("twin", "tiny"), tables, strict=True):
         rows = read_table(checkout.folder / table, METRICS).to_pylist()
         assert len(rows) == 2 * len(ARMS)
-        assert {(row["student"], row["reference"], row["n"]) for row in rows} == {(student, f"student {other}", 6)}
+        assert {(row["student"], row["reference"], row["n"]) for row in rows} == {(student, f"student {other}", 10)}
         for row in (row for row in rows if row["slice"] == "like"):
             expected = stats.spearmanr(*(own[row["arm"]] for own in strengths.values())).statistic
             assert row["value"] == pytest.approx(expected)
