@@ -29,8 +29,8 @@ log = logging.getLogger("ethos.engine")
 
 BASE = "base"  # what a server calls the model without an adapter
 _GUARD = Path(__file__).with_name("server_guard.py")
-# Bytes of the folder for temporary files: a socket's path has room for 107, and vLLM puts its own there, of 36 characters.
-_LONGEST = 107 - len("/") - 36
+# Bytes of the folder for temporary files: a socket's path has room for 107, and the names of vLLM's own have 36.
+_LONGEST = 107 - len("/ethos-vllm-12345678/") - 36
 _SHOWN = 3  # lines of the log in an error
 _ERROR = re.compile(r"(?:^|\] )\s*((?:[\w.]*(?:Error|Exception): |Value error, ).+)$", re.MULTILINE)
 
@@ -86,7 +86,7 @@ class VllmServer:
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
-                env=_environment(settings),
+                env=_environment(settings, self._scratch.name),
                 start_new_session=True,
             )
         # No time-out: an answer may wait its turn behind thousands; if the server ends, so does the connection.
@@ -173,12 +173,13 @@ def vllm_python(settings: Execution, device: str) -> Path:
     return python.absolute()
 
 
-def _environment(settings: Execution) -> dict[str, str]:
-    """The server's: this one's, without what leads Python to our packages, and with nothing sent to anybody."""
+def _environment(settings: Execution, folder: str) -> dict[str, str]:
+    """The server's: this one's, without what leads Python to our packages, and with nothing sent to anybody. folder: of its sockets."""
     left_out = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     return {name: value for name, value in os.environ.items() if name not in left_out} | {
         "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1",
         "VLLM_NO_USAGE_STATS": "1",
+        "VLLM_RPC_BASE_PATH": folder,  # it leaves its sockets behind
         "HF_HUB_OFFLINE": "1",
         "OMP_NUM_THREADS": str(settings.threads),
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # two jobs on a machine would be bound to the same cores

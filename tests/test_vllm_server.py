@@ -75,9 +75,9 @@ def test_a_folder_for_temporary_files_too_long_for_sockets_is_told_in_a_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETHOS_EXECUTION", json.dumps({"vllm": {"python": sys.executable}}))
-    folder = tmp_path / ("a" * 70)
+    folder = tmp_path / ("a" * 50)
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    with pytest.raises(BadInput, match=r"aaa: has a name of more than 70 bytes, too long for sockets; set TMPDIR to"):
+    with pytest.raises(BadInput, match=r"aaa: has a name of more than 50 bytes, too long for sockets; set TMPDIR to"):
         VllmServer(tmp_path / "model", [], context=4096, adapters=Loadable(), device="cpu")
     assert not [*folder.iterdir()]
