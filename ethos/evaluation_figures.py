@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ethos.capabilities_report import TITLES, capabilities_figure
 from ethos.coherence_report import coherence_figures
 from ethos.drawing import Figure
-from ethos.judges_report import AUTHORS, judges_figure, labelled_pairs
+from ethos.judges_report import AUTHORS, PARTS, judges_figure, labelled_pairs
 from ethos.persona_report import persona_figure, persona_rows
 from ethos.preferences_report import preferences_figures
 from ethos.run_results import CellResults, pick
@@ -47,6 +47,6 @@ def evaluation_figures(cell: CellResults, arms: Sequence[str], settings: Setting
         figures[f"judges-{name}"] = Figure(
             judges_figure(cell, evaluation.judges.methods),
             f"How often each judge agrees with labelled pairs, {about}; the table above it holds the numbers",
-            pick(measured, evaluation="judges", metric="accuracy", reference=AUTHORS),
+            pick(measured, evaluation="judges", metric="accuracy", reference=AUTHORS, slice=list(PARTS)),
         )
     return figures
