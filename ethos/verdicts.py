@@ -118,9 +118,12 @@ def _repetition(row: Row | None, margins: Report) -> Verdict:
     question = "Fluency: is the whole interval of the rise in repetition within the margin?"
     if row is None or row["value"] is None:
         return Verdict(question, None, "not measured")
-    allowed = margins.max_repetition_increase
+    allowed, rise = margins.max_repetition_increase, spell_interval(row)
+    highest = row["ci_high"]
+    if highest is None and row["n"] > 1:  # it is equal everywhere, most often nowhere any
+        highest, rise = row["value"], f"{signed(row['value'])} in each of n = {row['n']}"
     return Verdict(
         question,
-        None if row["ci_high"] is None else row["ci_high"] <= allowed,
-        f"repeated four-word sequences − base: {spell_interval(row)}; at most {signed(allowed)}",
+        None if highest is None else highest <= allowed,
+        f"repeated four-word sequences − base: {rise}; at most {signed(allowed)}",
     )

@@ -49,8 +49,15 @@ def test_the_whole_interval_of_the_rise_in_repetition_lies_within_the_margin():
 @pytest.mark.parametrize(("metric", "place"), [("log_perplexity", 4), ("repetition", 5)])
 @pytest.mark.parametrize("value", [-1.0, 99.0])
 def test_without_an_interval_no_margin_can_be_told(metric, place, value):
-    row = estimate(value, 0.1, arm="persona", metric=metric, reference="base", ci_low=None, ci_high=None)
+    row = estimate(value, 0.1, arm="persona", metric=metric, reference="base", ci_low=None, ci_high=None, n=1)
     assert judge_arm([row], "persona", Report())[place].holds is None
+
+
+@pytest.mark.parametrize(("value", "holds"), [(0.0, True), (0.2, False)])
+def test_a_rise_in_repetition_that_is_equal_everywhere_is_judged_as_it_is(value, holds):
+    row = estimate(value, 0.1, arm="persona", metric="repetition", reference="base", ci_low=None, ci_high=None, n=30)
+    found = judge_arm([row], "persona", Report())[5]
+    assert found.holds is holds and f"{value:.3f} in each of n = 30" in found.numbers
 
 
 def test_above_the_control_means_the_whole_interval():
