@@ -14,8 +14,9 @@ from ethos.training_settings import Training
 
 Role = Literal["student", "teacher", "judge", "persona_classifier_model"]
 # What requests are made of, and so which of them an edited trait makes new: none; those of the trait; those that are told the
-# character, which are all of them where all traits are told at once; all, since what answers is trained anew.
-Part = Literal["fixed", "trait", "told", "trained"]
+# character, which are all of them where all traits are told at once; all, since what answers is trained anew. Those about
+# `labelled` pairs are equal in all jobs of their rule.
+Part = Literal["fixed", "trait", "told", "trained", "labelled"]
 # Tokens that are read in the time in which one is written.
 READING = 10
 # Typical lengths where nothing was measured, tokens: an answer, a verdict, what a judge is told beside what it judges.

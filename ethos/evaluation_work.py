@@ -116,7 +116,8 @@ def judges(settings: Settings, counts: Counts) -> Workload:
             work.append(rewards(2 * own, length, counts, "settings"))
         else:
             sampling = settings.evaluation.judges.sampling
-            work += ranker(method, [(2, labelled)], 2 * labelled, length, sampling, counts, "settings")
+            asked = ranker(method, [(2, labelled)], 2 * labelled, length, sampling, counts, "settings")
+            work += [replace(ask, part="labelled") for ask in asked]
     return work
 
 

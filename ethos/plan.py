@@ -82,7 +82,10 @@ class Planner:
             edits, settled = steps.edits[place], steps.settled(place)
             # Tables of other settings tell nothing; those of an edited constitution nearly all.
             counts = counted(*_cell(step), settled or edits is not None) if _cell(step) else None
-            told = partial(self._cost, step, edits, counts, asked.get(step.rule, 1.0), settled=settled)
+            is_first = steps.first[step.rule] == place
+            told = partial(
+                self._cost, step, edits, counts, asked.get(step.rule, 1.0), settled=settled, is_first=is_first
+            )
             costs[place] = told()
             if shards := step.needed and [before for before in step.after if steps[before].is_shard]:
                 costs[place] = costs[place].left_by_shards() + Cost(seconds=START)
@@ -131,14 +134,17 @@ class Planner:
         asked: float,
         *,
         settled: bool,
+        is_first: bool,
         parts: int = 1,
     ) -> Cost:
-        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay. parts: shards, of which this
-        is one."""
+        """asked: as from `_asked_of_expected`. settled: whether what the counts are from will stay. is_first: whether the step
+        asks what is equal in all of its rule. parts: shards, of which this is one."""
         work = workload(step.rule, self.settings, counts) if counts else []
         cost, taken, done = Cost(jobs=1, jobs_to_do=int(step.needed)), 0, self._done(step)
         for item in work:
             share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
+            if isinstance(item, Ask) and item.part == "labelled" and not is_first:
+                share = 0.0
             name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
             machine = self._machines[name]
             if machine.device == "cuda":

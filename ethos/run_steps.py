@@ -77,6 +77,12 @@ class Steps(Sequence[Step]):
                 found[place] = step.edited.union(*(edit for edit in edits if edit))
         return found
 
+    @cached_property
+    def first(self) -> dict[str, int]:
+        """By rule: the place of the job that asks, or has asked, what is equal in all of them."""
+        places = {step.rule: place for place, step in reversed(list(enumerate(self)))}
+        return places | {step.rule: place for place, step in enumerate(self) if step.ledger and not step.needed}
+
     def settled(self, place: int) -> bool:
         """Whether nothing that the step reads will be made anew; of its shards it reads nothing."""
         return not any(self[before].needed for before in self[place].after if not self[before].is_shard)

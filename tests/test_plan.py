@@ -9,6 +9,7 @@ import pytest
 
 from ethos.constitution import load_constitution
 from ethos.cost import Cost
+from ethos.counts import count
 from ethos.explain import Parameter, edited_traits
 from ethos.plan import Planner
 from ethos.plan_table import plan_table
@@ -16,6 +17,7 @@ from ethos.run_steps import Step, Steps
 from ethos.settings import Settings, load_settings
 from ethos.throughput import START, Throughput
 from ethos.work import Work
+from ethos.workload import workload
 from tests.conftest import ROOT
 
 TINY = load_settings(ROOT / "config/test.yaml")
@@ -180,6 +182,21 @@ def test_what_shards_answer_is_shared_among_them_and_counted_once(tmp_path: Path
     # All start, and all but the last load the model. In the longest chain stand one shard, and what puts all together.
     assert divided.seconds == pytest.approx(192 * 0.5 + 4 * 2.0 + 5 * START)
     assert plan.longest[0] == pytest.approx(192 * 0.5 / 4 + 2.0 + 2 * START)
+
+
+def test_what_is_equal_in_all_cells_is_counted_once_or_not_at_all_where_one_has_asked_it(tmp_path: Path, ledger: Path):
+    judged = [Step("evaluate_judges", CELL | {"seed": seed}) for seed in "012"]
+    own, shared = (
+        sum(
+            ask.calls
+            for ask in workload("evaluate_judges", TINY, count(TINY, POETICISM))
+            if (ask.part == "labelled") is whose
+        )
+        for whose in (False, True)
+    )
+    assert planned(judged, tmp_path).total.calls_to_do == 3 * own + shared
+    done = replace(judged[2], needed=False, ledger=ledger)
+    assert planned([*judged[:2], done], tmp_path).total.calls_to_do == 2 * own and shared > 0
 
 
 def test_the_longest_path_is_that_of_most_time_and_not_of_most_jobs():

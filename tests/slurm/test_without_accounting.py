@@ -89,7 +89,7 @@ def test_work_in_the_store_asks_for_no_gpu_what_lacks_is_tried_again_with_one_an
 @pytest.mark.slow
 def test_a_server_ends_when_its_job_is_cancelled(tmp_path: Path) -> None:
     told = tmp_path / "told"
-    job = shlex.join([sys.executable, "-c", JOB, str(GUARD), sys.executable, "-c", SERVER])
+    job = shlex.join([sys.executable, "-c", JOB, str(GUARD), str(tmp_path / "none"), sys.executable, "-c", SERVER])
     sent = ["sbatch", "--parsable", "--mem=500", f"--output={told}", f"--chdir={tmp_path}", "--wrap", job]
     number = subprocess.run(sent, capture_output=True, text=True, check=True).stdout.strip()
     assert comes_true(lambda: told.is_file() and told.read_text().endswith("\n"))

@@ -117,7 +117,8 @@ def test_a_trait_costs_the_calls_that_contain_it_and_gives_what_a_clean_run_give
     before = {(row["question_id"], row["author"], row["sample"]) for row in responses(copy)}
     trait = one_trait(copy)
     jobs, spent = rebuild(copy)
-    assert set(jobs) == {"candor", "poeticism", ""} and jobs["poeticism"] == {"name_persona"}
+    assert set(jobs) == {"candor", "poeticism", ""}
+    assert jobs["poeticism"] == {"name_persona", "evaluate_judges"}  # which tell candor's answers and pairs too
     rows = responses(copy)
     # In trait scope a response in character holds its own trait; a plain one, its question alone.
     own = [row for row in rows if row["author"] == "in_character" and row["trait"] == trait]
