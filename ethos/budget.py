@@ -84,8 +84,8 @@ class Meter:
 
     Every few seconds it writes the record anew, and reads what the jobs beside it have used.
 
-    store: where records are. kind, stage, model, device, engine, processes: as in `Work`. Raises BadInput where a limit is reached already, or where a
-    training of the mean length of earlier ones would pass it.
+    store: where records are. kind, stage, model, device, engine, processes: as in `Work`. Raises BadInput where a limit is reached
+    already, or where a training of the mean length of earlier ones would pass it.
     """
 
     def __init__(

@@ -142,9 +142,7 @@ class Planner:
         work = workload(step.rule, self.settings, counts) if counts else []
         cost, taken, done = Cost(jobs=1, jobs_to_do=int(step.needed)), 0, self._done(step)
         for item in work:
-            share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part)
-            if isinstance(item, Ask) and item.part == "labelled" and not is_first:
-                share = 0.0
+            share = self._new(step, edits, counts, "trained" if isinstance(item, Train) else item.part, is_first)
             name = step.wildcards["student"] if item.role == "student" else getattr(self.settings, item.role)
             machine = self._machines[name]
             if machine.device == "cuda":
@@ -165,9 +163,9 @@ class Planner:
             return replace(cost, gpu_hours=taken * cost.seconds / 3600)
         return _as_on_record(cost, step.ledger) if step.ledger else cost
 
-    def _new(self, step: Step, edits: frozenset[str] | None, counts: Counts, part: str) -> float:
-        """The share of requests that are not known to be in the store."""
-        if not step.needed:
+    def _new(self, step: Step, edits: frozenset[str] | None, counts: Counts, part: str, is_first: bool) -> float:
+        """The share of requests that are not known to be in the store, or asked by the first job of the rule."""
+        if not step.needed or (part == "labelled" and not is_first):
             return 0.0
         if step.ledger is None or edits is None:
             return 1.0

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ethos.statistics import t_interval
+from ethos.statistics import spell_estimate, t_interval
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,6 @@ def _row(
     claim: Claim, student: str, constitution: str, by_seed: Mapping[int, tuple[float, int]], confidence: float
 ) -> dict[str, Any]:
     estimate = t_interval([value for value, _ in by_seed.values()], confidence=confidence)
-    return {"student": student, "constitution": constitution, **vars(claim)} | {
-        "value": estimate.value,
-        "ci_low": estimate.low,
-        "ci_high": estimate.high,
-        "interval": estimate.method,
-        "n": min(n for _, n in by_seed.values()),
-        "n_seeds": estimate.n,
-        "verdict": verdict(claim, estimate.low, estimate.high),
-    }
+    fewest = {"n": min(n for _, n in by_seed.values()), "n_seeds": estimate.n}
+    said = {"verdict": verdict(claim, estimate.low, estimate.high)}
+    return {"student": student, "constitution": constitution} | vars(claim) | spell_estimate(estimate) | fewest | said

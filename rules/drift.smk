@@ -7,7 +7,7 @@ rule evaluate_drift:
     """Let arms of one character answer the questions of others, and measure the traits of these."""
     input:
         constitution=constitution_file,
-        others=other_constitution_files,
+        others=others_of(drifted_to),
         questions="results/{run}/questions/{constitution}.parquet",
         student=identity_of("student"),
         arm_files=arm_files,
@@ -26,7 +26,7 @@ rule evaluate_drift:
         **resources_of("evaluate_drift"),
     params:
         traits=constitution_of("traits"),
-        others=other_constitution_options,
+        others=others_as_options(drifted_to, "traits", "cues"),
         settings=settings_of("evaluation.drift"),
         sampling=settings_of("evaluation", ArmSampling),
         intervals=settings_of("evaluation", Intervals),

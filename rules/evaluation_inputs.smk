@@ -110,43 +110,23 @@ def other_options(wildcards):
     return " ".join(f"--other {name} {path}" for name, path in pairs)
 
 
-def other_constitutions(wildcards):
-    """The names of the constitutions that `evaluate_drift` measures beside the trained one."""
-    return [name for name in drifted_to if name != wildcards.constitution]
+def others_of(found):
+    """The files of constitutions beside the trained one, watched by their content (`others_as_options`). found: by name."""
+    return lambda wildcards: [
+        ancient(f"constitutions/{name}.yaml") for name in found if name != wildcards.constitution
+    ]
 
 
-def other_constitution_files(wildcards):
-    """Their files, watched by their content (`other_constitution_options`)."""
-    return [ancient(f"constitutions/{name}.yaml") for name in other_constitutions(wildcards)]
+def others_as_options(found, *parts):
+    """The same as options of a command; on record is what they say in these parts."""
 
+    def options(wildcards):
+        names = [name for name in found if name != wildcards.constitution]
+        said = {name: {part: found[name].canonical()[part] for part in parts} for name in names}
+        files = " ".join(f"--other constitutions/{name}.yaml" for name in names)
+        return Parameter(files, constitution=said)
 
-def other_constitution_options(wildcards):
-    """Their files as options of a command; on record is what they say as traits and cues."""
-    names = other_constitutions(wildcards)
-    said = {
-        name: {part: drifted_to[name].canonical()[part] for part in ("traits", "cues")}
-        for name in names
-    }
-    options = [f"--other constitutions/{name}.yaml" for name in names]
-    return Parameter(" ".join(options), constitution=said)
-
-
-def other_labelled(wildcards):
-    """The names of the other constitutions whose pairs are labelled."""
-    return [name for name in labelled if name != wildcards.constitution]
-
-
-def other_labelled_files(wildcards):
-    """Their files, watched by their content (`other_labelled_options`)."""
-    return [ancient(f"constitutions/{name}.yaml") for name in other_labelled(wildcards)]
-
-
-def other_labelled_options(wildcards):
-    """Their files as options of a command; on record is what they say as traits."""
-    names = other_labelled(wildcards)
-    said = {name: {"traits": labelled[name].canonical()["traits"]} for name in names}
-    options = [f"--other constitutions/{name}.yaml" for name in names]
-    return Parameter(" ".join(options), constitution=said)
+    return options
 
 
 def contribution_adapter(constitution):

@@ -7,7 +7,7 @@ rule evaluate_judges:
     """Compare preference model, likelihood ratio and judge with labelled pairs, and with each other."""
     input:
         constitution=constitution_file,
-        others=other_labelled_files,
+        others=others_of(labelled),
         student=identity_of("student"),
         judge=identity_of("judge"),
         preference_model="results/{run}/{student}/{constitution}/seed{seed}/preference_model/adapter_model.safetensors",
@@ -26,7 +26,7 @@ rule evaluate_judges:
         **resources_of("evaluate_judges", "student", "judge"),
     params:
         traits=constitution_of("traits"),
-        others=other_labelled_options,
+        others=others_as_options(labelled, "traits"),
         settings=settings_of("evaluation.judges"),
         intervals=settings_of("evaluation", Intervals),
         precision=settings_of("preference_model.precision"),
