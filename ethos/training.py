@@ -139,6 +139,8 @@ def fit(job: Job, folder: Path, shared: Path, output: Path) -> None:
         if is_reward
         else load_model(job.identity.parent, dtype, adapters=job.adapters, trust_remote_code=trust)
     )
+    if is_reward:
+        model.score.float()  # it is trained whole, and small steps would be lost in less
     snapshots = folder / SNAPSHOTS
     checkpoints = Checkpoints(shared, minutes=execution().checkpoint_minutes, carried=snapshots)
     rows = [_supported(tokenizer, row) for row in job.rows]

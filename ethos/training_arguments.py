@@ -31,7 +31,7 @@ def arguments(job: Job, output: str, where: str):
         "max_length": settings.max_tokens,
         "seed": job.seed % 2**32,
         "data_seed": job.seed % 2**32,
-        "bf16": False,  # the weights have their precision already; autocast would convert them at every step
+        "bf16": False,  # ethos/training_batches.py says in which precision what is computed
         "gradient_checkpointing": where != "cpu",
         "use_cpu": where == "cpu",
         "logging_steps": 1,

@@ -15,6 +15,7 @@ from operator import mul
 from typing import Any
 
 import torch
+from peft.helpers import disable_input_dtype_casting
 from torch.utils.data import DataLoader
 
 
@@ -67,6 +68,15 @@ class _WholeBatch:
 
     loss_is_scaled_for_ga = True  # the trainer divides no more
 
+    def __init__(self, *args, **kwargs):
+        with _only_what_counts():
+            super().__init__(*args, **kwargs)
+        self.precision = self.model.dtype
+
+    def train(self, *args, **kwargs):
+        with _only_what_counts(), disable_input_dtype_casting(self.model):  # autocast converts, once
+            return super().train(*args, **kwargs)
+
     @abstractmethod
     def tokens(self, inputs: dict[str, torch.Tensor]) -> int:
         """How many tokens the loss of a micro-batch is a mean over."""
@@ -109,7 +119,9 @@ class _WholeBatch:
             self.args.world_size * part / whole for part, whole in zip(next(self._left), self.totals, strict=True)
         ]
         factor = self.factor(*shares)
-        with _own_figures(self.accelerator):
+        # The adapters' weights are float32; their products are of the precision of the frozen weights.
+        in_precision = torch.autocast(self.args.device.type, self.precision, enabled=self.precision != torch.float32)
+        with _own_figures(self.accelerator), in_precision:
             return factor * super().compute_loss(model, inputs)
 
     def log(self, logs, start_time=None):
@@ -137,6 +149,18 @@ def _own_figures(accelerator) -> Iterator[None]:
         yield
     finally:
         del accelerator.gather, accelerator.gather_for_metrics
+
+
+@contextmanager
+def _only_what_counts() -> Iterator[None]:
+    """Only tokens with a label get logits, as TRL has it on GPUs; elsewhere it computes those of the prompts and the padding too."""
+    from trl.trainer import utils
+
+    theirs, utils._use_triton = utils._use_triton, lambda device: True
+    try:
+        yield
+    finally:
+        utils._use_triton = theirs
 
 
 class _Reward(_WholeBatch):

@@ -30,7 +30,10 @@ class Training(Section):
         ge=8,
         description="Longer examples are cut, or left out where a cut would leave nothing to learn (the log counts them).",
     )
-    precision: Precision = Field("bfloat16", description="Precision of the frozen weights; adapters train in float32.")
+    precision: Precision = Field(
+        "bfloat16",
+        description="Precision of the frozen weights and of what is computed; the adapters' weights are float32.",
+    )
     lora: Lora = Field(Lora(), description="The adapter's shape.")
 
     @property

@@ -27,9 +27,9 @@ def example(kind: str, number: int) -> dict:
     return {"prompt": [asked], "chosen": [chosen], "rejected": [rejected]}
 
 
-def job(kind: str, epochs: int, identity: Path, *, batch: int = 2) -> Job:
+def job(kind: str, epochs: int, identity: Path, *, batch: int = 2, precision: str = "float32") -> Job:
     settings = {"reward": PreferenceModel, "dpo": Dpo, "sft": Introspection, "grpo": Alignment}[kind](
-        epochs=epochs, learning_rate=1e-3, batch_size=batch, precision="float32", lora=Lora(rank=4, alpha=8),
+        epochs=epochs, learning_rate=1e-3, batch_size=batch, precision=precision, lora=Lora(rank=4, alpha=8),
         **({"method": "grpo", "grpo": {"generations": 2, "max_new_tokens": 8}} if kind == "grpo" else {}),
     )  # fmt: skip
     rows = [example(kind, number) for number in range(13 if kind == "grpo" else 25)]
@@ -42,9 +42,10 @@ def execution(store: Path, minutes: float, **others) -> str:
 
 
 def train_here(
-    kind: str, epochs: int, identity: Path, store: Path, output: Path, *, minutes: float = 0, batch: int = 2, **others
-) -> Path:
+    kind: str, epochs: int, identity: Path, store: Path, output: Path, *,
+    minutes: float = 0, batch: int = 2, precision: str = "float32", **others
+) -> Path:  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ETHOS_EXECUTION", execution(store, minutes, **others))
-        train(job(kind, epochs, identity, batch=batch), output)
+        train(job(kind, epochs, identity, batch=batch, precision=precision), output)
     return output
