@@ -14,8 +14,8 @@ demo: $(READY) ## Run the main job on the embedded model, print the time by stag
 	ethos times demo
 	@echo "The report: results/demo/report/index.html"
 
-# Two files at a time (tests/conftest.py): a workflow leaves a core idle much of the time.
-PYTEST := pytest --numprocesses 2 --no-loadscope-reorder
+# Three files at a time (tests/conftest.py): a workflow leaves cores idle much of the time.
+PYTEST := pytest --numprocesses 3 --no-loadscope-reorder
 
 test: $(READY) validator ## Run all tests.
 	$(PYTEST) -m "not long"
