@@ -1,27 +1,23 @@
-"""The report says what the numbers say, keeps a model's text text, and opens in a real browser with nothing from outside."""
+"""The report says what the numbers say."""
 
 from __future__ import annotations
 
-import base64
 import csv
-import hashlib
 import json
-import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from ethos.arms import ARMS
 from ethos.files import write_json
-from ethos.metric_rows import MOST_ROWS, json_for_page, rows_for_page
 from ethos.report_values import choose_examples
 from ethos.run_results import read_cells
 from ethos.tables import METRICS, read_table, table_from, write_table
 from scripts.write_report import metrics_csv
 from tests.fake_metrics import TRAITS
-from tests.fake_results import HOSTILE, build_run, fake_settings, write_report
+from tests.fake_results import build_run, fake_settings, write_report
+from tests.page_elements import Elements
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +41,6 @@ def built(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def page(built) -> str:
     return (built / "report" / "index.html").read_text()
-
-
-class Elements(HTMLParser):
-    """Every element of a page, and its text."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.tags: list[tuple[str, dict]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append((tag, dict(attributes)))
-
-    def handle_data(self, data):
-        self.text += data
 
 
 def spaced(page: str) -> str:
@@ -124,69 +104,6 @@ def test_a_failed_verdict_is_shown_as_failed(page):
     assert re.findall(r'class="badge [a-z-]+">([^<]+)<', card) == ["yes", "no", "no", "no", "no", "no"]
     assert "1 of 6 yes" in Elements(card).text
     assert "times base’s own; at most 2.5" in card
-
-
-def test_a_hostile_response_stays_text(page):
-    elements = Elements(page)
-    assert {tag for tag, _ in elements.tags}.isdisjoint({"img", "iframe", "object"})
-    assert not [name for _, attributes in elements.tags for name in attributes if name.startswith("on")]
-    assert elements.text.count(HOSTILE) == 3  # one answer of aligned in each example
-
-
-def test_the_only_script_that_runs_is_the_page_s_own(page):
-    scripts = re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL)
-    assert [attributes for attributes, _ in scripts] == [' type="application/json" id="results-data"', ""]
-    digest = base64.b64encode(hashlib.sha256(scripts[1][1].encode()).digest()).decode()
-    (policy,) = (found["content"] for tag, found in Elements(page).tags if "http-equiv" in found)
-    assert policy == f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
-
-
-def test_what_is_only_data_cannot_end_its_script_element():
-    row = dict.fromkeys(METRICS.names) | {"metric": "</script><script>alert(1)</script>", "value": math.nan}
-    text = json_for_page([row])
-    found = json.loads(text)
-    assert "<" not in text
-    assert dict(zip(found["columns"], found["rows"][0], strict=True))["metric"] == row["metric"]
-
-
-def test_a_large_run_s_page_carries_the_rows_over_the_most_of_every_evaluation():
-    slices = {
-        "character": ["all", "writes_in_verse"],
-        "preferences": ["like", "like: poetic", "random: blunt"],
-        "stance": ["judge", "judge, ethics"],
-        "capabilities": ["mmlu"],
-        "drift": ["humor"],
-        "overoptimisation": ["step 5 of 13"],
-    }
-    places = [{"evaluation": name, "slice": part} for name, parts in slices.items() for part in parts]
-    rows = places * (MOST_ROWS // len(places) + 1)
-    assert rows_for_page(rows[:MOST_ROWS]) == rows[:MOST_ROWS]
-    carried = {(row["evaluation"], row["slice"]) for row in rows_for_page(rows)}
-    assert carried == {(name, parts[0]) for name, parts in slices.items()}
-
-
-def test_nothing_comes_from_outside(page):
-    links = [
-        value
-        for _, attributes in Elements(page).tags
-        for name, value in attributes.items()
-        if name in ("src", "href", "xlink:href", "srcset", "action")
-    ]
-    beside = ("tables/", "metrics.csv", "questions.csv")
-    assert links and all(link.startswith(("#", "data:", *beside)) for link in links)
-    assert not re.search(r"@import|url\((?!#)", page)
-
-
-def test_every_id_is_given_once(page):
-    ids = [attributes["id"] for _, attributes in Elements(page).tags if "id" in attributes]
-    assert len(ids) == len(set(ids))
-    targets = {
-        value[1:]
-        for _, attributes in Elements(page).tags
-        for name, value in attributes.items()
-        if name.endswith("href") and value.startswith("#")
-    }
-    assert targets <= set(ids)
 
 
 def test_examples_are_the_lowest_held_out_ids_in_the_order_of_traits(built):
