@@ -14,7 +14,7 @@ from peft import PeftModel
 from ethos.activations import add_steering
 from ethos.chat_format import render
 from ethos.engine import Message, Sampling
-from ethos.loading import load_model, load_tokenizer
+from ethos.loading import computing_dtype, load_model, load_tokenizer
 from ethos.sampler import penalise_repetition, sample_tokens
 from ethos.seeds import derive_seed
 from ethos.steering import SteeringVector
@@ -50,7 +50,8 @@ class Voices:
         device: str = "cpu",
     ):
         self.tokenizer = load_tokenizer(base)
-        model = load_model(base, getattr(torch, facts["dtype"]), trust_remote_code=facts["trust_remote_code"])
+        dtype = computing_dtype(facts["dtype"], device)
+        model = load_model(base, dtype, trust_remote_code=facts["trust_remote_code"])
         for arm, folder in adapters.items():
             if isinstance(model, PeftModel):
                 model.load_adapter(folder, adapter_name=arm)

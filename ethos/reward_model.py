@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 
 from ethos.attention import causal_mask
-from ethos.loading import load_reward_base, load_tokenizer
+from ethos.loading import computing_dtype, load_reward_base, load_tokenizer
 from ethos.preference_data import Reward, RewardRequest, conversation
 from ethos.reading import padded
 
@@ -36,7 +36,8 @@ class RewardModel:
         self.max_tokens, self.device, self.batch_size = max_tokens, device, batch_size
         self.tokenizer = load_tokenizer(folder)
         # The head's seed does not matter: the adapter brings the trained one.
-        base = load_reward_base(folder, getattr(torch, precision), seed=0, trust_remote_code=trust_remote_code)
+        dtype = computing_dtype(precision, device)
+        base = load_reward_base(folder, dtype, seed=0, trust_remote_code=trust_remote_code)
         base.config.get_text_config().pad_token_id = self.tokenizer.pad_token_id  # finds the last token of a text
         self.model = PeftModel.from_pretrained(base, adapter).eval().to(device)
 

@@ -107,12 +107,11 @@ def fit(job: Job, folder: Path, shared: Path, output: Path) -> None:
     shared: where checkpoints are kept. output: where the adapter will be, which names its curve.
     """
     import datasets
-    import torch
     from accelerate import PartialState
     from peft import LoraConfig
     from transformers import PrinterCallback
 
-    from ethos.loading import load_model, load_reward_base, load_tokenizer
+    from ethos.loading import computing_dtype, load_model, load_reward_base, load_tokenizer
     from ethos.tracking import trackers
     from ethos.training_arguments import arguments, history
     from ethos.training_batches import trainer_of
@@ -125,7 +124,7 @@ def fit(job: Job, folder: Path, shared: Path, output: Path) -> None:
     first = PartialState(cpu=where == "cpu").is_main_process
     trust = read_identity(job.identity)["trust_remote_code"]
     tokenizer = load_tokenizer(job.identity.parent)
-    dtype = getattr(torch, job.settings.precision)
+    dtype = computing_dtype(job.settings.precision, where)
     is_reward = job.kind == "reward"
     lora = LoraConfig(
         r=job.settings.lora.rank,

@@ -21,7 +21,7 @@ from ethos.chat_format import ChatFormat
 from ethos.decoding import LEAST_ROWS, SLOTS, Batch, Row
 from ethos.engine import Completion, Message, Request, Sampling, Score, ScoreRequest
 from ethos.errors import BadInput
-from ethos.loading import load_model
+from ethos.loading import computing_dtype, load_model
 from ethos.packing import pack_linear_layers
 from ethos.reading import Prompt, Reader, padded, run_model
 from ethos.steering import SteeringVector
@@ -53,7 +53,7 @@ class TransformersEngine(ChatFormat):
     ):
         self.device = torch.device(device)
         self.model = load_model(
-            folder, getattr(torch, dtype), adapters=adapters, trust_remote_code=trust_remote_code
+            folder, computing_dtype(dtype, device), adapters=adapters, trust_remote_code=trust_remote_code
         ).to(self.device)
         self._refuse_other_attention(folder)
         self.model.set_attn_implementation(ATTENTION)

@@ -101,12 +101,12 @@ def find_directions(
 
         from ethos.activations import response_activations
         from ethos.chat_format import render
-        from ethos.loading import load_model, load_tokenizer
+        from ethos.loading import computing_dtype, load_model, load_tokenizer
 
         tokenizer = load_tokenizer(student.parent)
-        model = load_model(
-            student.parent, getattr(torch, facts["dtype"]), trust_remote_code=facts["trust_remote_code"]
-        ).to(device())
+        where = device()
+        dtype = computing_dtype(facts["dtype"], where)
+        model = load_model(student.parent, dtype, trust_remote_code=facts["trust_remote_code"]).to(where)
 
         def activations(turn: Turn) -> torch.Tensor:
             messages, response = turn
