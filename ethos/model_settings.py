@@ -49,7 +49,10 @@ class ModelSource(Section):
         description="What computes the model, where it has weights: `transformers` in the job's own process, or `vllm`, a server that the "
         "job starts from vLLM's own environment. See `docs/models.md`.",
     )
-    dtype: Precision = Field("bfloat16", description="Precision in which the model generates and scores.")
+    dtype: Precision = Field(
+        "bfloat16",
+        description="Precision in which the model generates and scores. A CPU without instructions for bfloat16 takes float32.",
+    )
     template_options: dict[str, bool | int | float | str] = Field(
         {}, description="Options of the model's chat template, as `enable_thinking: false`."
     )

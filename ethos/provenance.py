@@ -82,19 +82,27 @@ def hardware() -> dict[str, Any]:
     return {
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
-        "processor": _processor(),
+        "processor": _cpuinfo("model name") or platform.processor(),
+        "vectors": _vector_instructions(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpus": _gpus(),
     }
 
 
-def _processor() -> str:
+def _vector_instructions() -> list[str]:
+    """Those by which products are computed; processors of one name may differ in them, above all virtual ones."""
+    flags = f"{_cpuinfo('flags')} {_cpuinfo('Features')}".split()  # x86-64 calls them flags, Arm Features
+    return sorted(flag for flag in flags if re.match(r"avx|amx|fma|asimd|sve|bf16", flag))
+
+
+def _cpuinfo(field: str) -> str:
+    """What Linux tells of the first core; empty where it tells nothing."""
     try:
-        found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(rf"^{field}\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
         found = None
-    return found.group(1) if found else platform.processor()
+    return found.group(1) if found else ""
 
 
 def _gpus() -> list[str]:

@@ -202,4 +202,4 @@ def is_of_class(machine: Mapping[str, Any], used: Mapping[str, Any], store: Path
 def _kind(facts: Mapping[str, Any]) -> str:
     """What last bits depend on, of a machine that computed. facts: as ethos.machines notes them."""
     hardware = facts["hardware"]
-    return canonical_json([hardware["machine"], hardware["processor"], facts["execution"]])
+    return canonical_json([hardware["machine"], hardware["processor"], hardware.get("vectors"), facts["execution"]])

@@ -32,7 +32,8 @@ class Training(Section):
     )
     precision: Precision = Field(
         "bfloat16",
-        description="Precision of the frozen weights and of what is computed; the adapters' weights are float32.",
+        description="Precision of the frozen weights and of what is computed; the adapters' weights are float32. A CPU without "
+        "instructions for bfloat16 takes float32.",
     )
     lora: Lora = Field(Lora(), description="The adapter's shape.")
 

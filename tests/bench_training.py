@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSequenceClassificatio
 from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
 
 from ethos.files import write_json
-from ethos.loading import load_tokenizer
+from ethos.loading import computing_dtype, load_tokenizer
 from ethos.models import content_identity
 from ethos.training import Job, train
 from ethos.training_settings import Dpo, IntrospectionTraining, Lora, PreferenceModel
@@ -85,6 +85,7 @@ def with_defaults(kind: str, identity: Path, folder: Path, seed: int) -> None:
             num_train_epochs=1,
             seed=seed,
             use_cpu=True,
+            bf16=computing_dtype("bfloat16", "cpu") == torch.bfloat16,  # their default where the CPU can
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,

@@ -19,10 +19,11 @@ from ethos.reproduce import is_of_class
 from tests.small_archive import described
 
 HERE = {
-    "hardware": {"machine": "x86_64", "processor": "A CPU", "gpus": []},
+    "hardware": {"machine": "x86_64", "processor": "A CPU", "vectors": ["avx2"], "gpus": []},
     "execution": rounding(Execution()) | {"device": "cpu"},
 }
 ELSEWHERE = {**HERE, "hardware": {**HERE["hardware"], "processor": "Another CPU"}}
+OTHER_VECTORS = {**HERE, "hardware": {**HERE["hardware"], "vectors": ["avx2", "avx512f"]}}
 ON_GPU = {**HERE, "execution": {**HERE["execution"], "device": "cuda"}}
 IN_TWO = {**HERE, "execution": {**HERE["execution"], "training": {"processes": 2, "strategy": "ddp"}}}
 EMBEDDED = {"source": "hub:a/tiny@main", "engine": "transformers"}
@@ -109,6 +110,7 @@ def test_elsewhere_metrics_that_part_are_told_and_not_enough(tmp_path: Path) -> 
         (API, [HERE], [HERE], False),
         (EMBEDDED, [HERE], [ELSEWHERE], False),
         (EMBEDDED, [HERE, ELSEWHERE], [HERE, ELSEWHERE], False),
+        (EMBEDDED, [HERE], [OTHER_VECTORS], False),
         (EMBEDDED, [ON_GPU], [ON_GPU], False),
         (EMBEDDED, [IN_TWO], [IN_TWO], True),
         (EMBEDDED, [IN_TWO], [HERE], False),

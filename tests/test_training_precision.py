@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from transformers import AutoTokenizer
 
 from ethos.files import read_json
+from ethos.loading import computing_dtype
 from tests.small_trainings import job, train_here
 
 
@@ -23,7 +24,8 @@ def test_in_bfloat16_the_curve_is_near_that_of_float32_and_all_trained_weights_a
         for precision in ("float32", "bfloat16")
     )
     curves = [[step["loss"] for step in read_json(folder / "history.json")] for folder in (exact, rounded)]
-    assert curves[0] != curves[1]
+    rounds_less = computing_dtype("bfloat16", "cpu") == torch.float32  # on a CPU without the instructions
+    assert (curves[0] == curves[1]) == rounds_less
     assert curves[1] == pytest.approx(curves[0], rel=0.03)
     assert {tensor.dtype for tensor in load_file(rounded / "adapter_model.safetensors").values()} == {torch.float32}
 
