@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ethos.statistics import spell_estimate, t_interval
+from ethos.over_seeds import interval_over_seeds
+from ethos.statistics import spell_estimate
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _over_constitutions(found: Mapping[str, Mapping[int, tuple[float, int]]]) ->
 def _row(
     claim: Claim, student: str, constitution: str, by_seed: Mapping[int, tuple[float, int]], confidence: float
 ) -> dict[str, Any]:
-    estimate = t_interval([value for value, _ in by_seed.values()], confidence=confidence)
+    estimate = interval_over_seeds([value for value, _ in by_seed.values()], confidence=confidence)
     fewest = {"n": min(n for _, n in by_seed.values()), "n_seeds": estimate.n}
     said = {"verdict": verdict(claim, estimate.low, estimate.high)}
     return {"student": student, "constitution": constitution} | vars(claim) | spell_estimate(estimate) | fewest | said

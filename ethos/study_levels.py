@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ethos.statistics import spell_estimate, t_interval
+from ethos.over_seeds import interval_over_seeds
+from ethos.statistics import spell_estimate
 
 Row = Mapping[str, Any]
 FIELDS = (
@@ -35,7 +36,7 @@ DRIFT = ("drift", "likelihood_ratio")
 def levels_over_seeds(metrics: Iterable[Row], *, confidence: float) -> list[dict[str, Any]]:
     """Levels of every arm (LEVELS), and its difference from base in other characters (DRIFT), as rows of FIELDS.
 
-    metrics: rows of tables.METRICS. The interval is Student's over seeds. n: the fewest prompts of a seed.
+    metrics: rows of tables.METRICS. The interval is Student's over seeds, none where they are all equal. n: the fewest prompts of a seed.
     """
     found: dict[tuple, list[Row]] = defaultdict(list)
     for row in metrics:
@@ -44,7 +45,7 @@ def levels_over_seeds(metrics: Iterable[Row], *, confidence: float) -> list[dict
             found[place].append(row)
     rows = []
     for (student, constitution, (evaluation, metric), part, arm, reference), seeds in found.items():
-        estimate = t_interval([row["value"] for row in seeds], confidence=confidence)
+        estimate = interval_over_seeds([row["value"] for row in seeds], confidence=confidence)
         place = (student, constitution, evaluation, metric, part, arm, reference)
         fewest = {"n": min(row["n"] for row in seeds), "n_seeds": estimate.n}
         rows.append(dict(zip(FIELDS, place, strict=False)) | spell_estimate(estimate) | fewest)

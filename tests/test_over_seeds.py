@@ -7,7 +7,7 @@ import csv
 import pytest
 from scipy import stats
 
-from ethos.over_seeds import over_seeds
+from ethos.over_seeds import interval_over_seeds, over_seeds
 from ethos.run_results import read_cells
 from ethos.statistics import t_interval
 from ethos.tables import METRICS
@@ -41,6 +41,23 @@ def test_a_planted_effect_is_found_and_none_where_there_is_none():
     (nothing,) = over_seeds(rows(0.2, -0.19, 0.01), 0.95)
     assert planted["ci_low"] > 0
     assert nothing["ci_low"] < 0 < nothing["ci_high"]
+
+
+def test_equal_values_keep_the_interval_that_all_seeds_have_over_prompts_and_else_have_none():
+    alike = rows(0.75, 0.75, 0.75, interval="Wilson", n=60, metric="accuracy")
+    (kept,) = over_seeds(alike, 0.95)
+    assert [kept[name] for name in ("value", "ci_low", "ci_high", "interval")] == [0.75, -0.1, 0.1, "Wilson"]
+    assert (kept["seed"], kept["n_seeds"], kept["n"]) == (None, 3, 60)
+    alike[1]["ci_high"] = 0.12
+    (apart,) = over_seeds(alike, 0.95)
+    assert [apart[name] for name in ("value", "ci_low", "ci_high", "interval")] == [0.75, None, None, "none"]
+
+
+def test_values_that_rounding_sets_apart_are_equal_and_others_are_not():
+    rounded = [0.1 + 0.2 - 0.3, 0.0, 0.0]
+    assert len(set(rounded)) == 2 and interval_over_seeds(rounded, confidence=0.95).low is None
+    found = interval_over_seeds([0.75, 0.75, 0.7501], confidence=0.95)
+    assert found == t_interval([0.75, 0.75, 0.7501], confidence=0.95) and found.low < found.high
 
 
 def test_a_row_says_how_many_seeds_it_stands_on_and_the_fewest_questions_of_one():

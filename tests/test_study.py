@@ -84,6 +84,18 @@ def test_all_constitutions_are_one_number_a_seed_and_a_seed_that_lacks_one_is_le
     assert (found["all"]["value"], found["all"]["ci_low"]) == pytest.approx((expected.value, expected.low))
 
 
+def test_equal_differences_have_no_interval_and_leave_the_claim_open():
+    """Three times one item of 48 fewer, which with a t-interval of no width would lie within any margin."""
+    place = {"evaluation": "capabilities", "metric": "acc", "slice": "everyday", "n": 48}
+    levels = {"base": 24 / 48, "persona": 23 / 48}
+    rows = [level("humor", seed, arm, levels[arm], **place) for seed in range(3) for arm in levels]
+    (found,) = compare_over_seeds(rows, confidence=0.95)
+    assert (found["value"], found["n_seeds"]) == (pytest.approx(-1 / 48), 3)
+    assert (found["ci_low"], found["interval"], found["verdict"]) == (None, "none", "open")
+    (one, other) = levels_over_seeds(rows, confidence=0.95)
+    assert (one["interval"], one["ci_low"], other["interval"]) == ("none", None, "none")
+
+
 def test_differences_are_not_taken_for_levels_and_claims_without_rows_are_left_out():
     rows = [row | {"reference": "base", "value": 9.0} for row in cells(0.2, 0.0)]
     assert compare_over_seeds(rows, confidence=0.95) == []
@@ -121,7 +133,7 @@ def test_cells_become_csv_and_csv_becomes_claims_the_same_bytes_each_time(tmp_pa
     paths = []
     for seed in range(2):
         table, path = tmp_path / f"{seed}.parquet", tmp_path / f"humor-seed{seed}.csv"
-        write_table(table, table_from(cells(0.2, 0.05, ["humor"], [seed]), METRICS))
+        write_table(table, table_from(cells(0.2 + 0.01 * seed, 0.05, ["humor"], [seed]), METRICS))
         outcome = CliRunner().invoke(write_study_cell.main, [str(table), "--metrics", str(path)])
         assert outcome.exit_code == 0, outcome.output
         paths.append(str(path))
