@@ -61,6 +61,9 @@ FIELDS = (
     "value", "ci_low", "ci_high", "interval", "n", "n_seeds", "verdict",
 )  # fmt: skip
 
+# Of one student, constitution and seed: value and n by evaluation, metric, slice, arm and reference, which a level has not.
+_Found = dict[tuple[str | None, ...], tuple[float, int]]
+
 
 def verdict(claim: Claim, low: float | None, high: float | None) -> str:
     """What an interval says of a claim: it `holds` if all of it is where it is expected, `fails` if none is, else it is `open`.
@@ -79,24 +82,22 @@ def verdict(claim: Claim, low: float | None, high: float | None) -> str:
 def compare_over_seeds(metrics: Iterable[Mapping[str, Any]], *, confidence: float) -> list[dict[str, Any]]:
     """Every claim for each student and constitution, and for `all` constitutions, over seeds.
 
-    metrics: rows of tables.METRICS. A seed gives the difference of two levels on the same prompts, for `all` their mean
-    over the constitutions that have it; seeds that lack a constitution which others have are left out there, since their
-    mean would be of something else. n: the fewest prompts of a level. Returns rows of FIELDS.
+    metrics: rows of tables.METRICS. A seed gives one difference, for `all` its mean over the constitutions that have it;
+    seeds that lack a constitution which others have are left out there, since their mean would be of something else.
+    The interval is Student's over seeds, none where they are all equal. n: the fewest prompts. Returns rows of FIELDS.
     """
-    levels: dict[tuple[str, str, int], dict[tuple[str, ...], tuple[float, int]]] = defaultdict(dict)
+    cells: dict[tuple[str, str, int], _Found] = defaultdict(dict)
     for row in metrics:
-        if row["value"] is not None and (row["reference"] is None or row["metric"] in _OF_BASE):
-            place = (row["evaluation"], row["metric"], row["slice"], row["arm"])
-            levels[row["student"], row["constitution"], row["seed"]][place] = row["value"], row["n"]
+        if row["value"] is not None:
+            reference = None if row["metric"] in _OF_BASE else row["reference"]
+            place = (row["evaluation"], row["metric"], row["slice"], row["arm"], reference)
+            cells[row["student"], row["constitution"], row["seed"]][place] = row["value"], row["n"]
     rows = []
     for claim in CLAIMS:
         by_student: dict[str, dict[str, dict[int, tuple[float, int]]]] = defaultdict(lambda: defaultdict(dict))
-        for (student, constitution, seed), found in levels.items():
-            own, other = (
-                found.get((claim.evaluation, claim.metric, claim.slice, arm)) for arm in (claim.arm, claim.reference)
-            )
-            if own and other:
-                by_student[student][constitution][seed] = own[0] - other[0], min(own[1], other[1])
+        for (student, constitution, seed), found in cells.items():
+            if difference := _difference(found, claim):
+                by_student[student][constitution][seed] = difference
         for student, by_constitution in by_student.items():
             if len(by_constitution) > 1:
                 by_constitution |= {"all": _over_constitutions(by_constitution)}
@@ -104,6 +105,19 @@ def compare_over_seeds(metrics: Iterable[Mapping[str, Any]], *, confidence: floa
                 if by_seed:
                     rows.append(_row(claim, student, constitution, by_seed, confidence))
     return rows
+
+
+def _difference(found: _Found, claim: Claim) -> tuple[float, int] | None:
+    """How much more the arm has than the reference, and over how many prompts.
+
+    Where the evaluation paired the two, over the prompts that both have a value for; else the difference of their levels,
+    each over all of its own.
+    """
+    measure = (claim.evaluation, claim.metric, claim.slice)
+    if paired := found.get((*measure, claim.arm, claim.reference)):
+        return paired
+    own, other = (found.get((*measure, arm, None)) for arm in (claim.arm, claim.reference))
+    return (own[0] - other[0], min(own[1], other[1])) if own and other else None
 
 
 def _over_constitutions(found: Mapping[str, Mapping[int, tuple[float, int]]]) -> dict[int, tuple[float, int]]:

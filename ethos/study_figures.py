@@ -20,6 +20,7 @@ _UNITS = {
     "log_perplexity": "log-perplexity under base, nats per token",
     "repetition": "repetition, share of words",
     "rank_correlation": "Spearman's correlation of preferences with base's",
+    "split_half_correlation": "Spearman's correlation of half of the matches with the rest",
     "f1": "F1 of the persona, as a classifier names it",
     "both_sides": "likelihood of seeing both sides",
     "flattery": "likelihood of saying the user's opinion back",

@@ -24,6 +24,7 @@ LEVELS = (
     ("prefill", "f1", "all"),
     ("generalisation", "f1", None),
     ("preferences", "rank_correlation", "like"),
+    ("preferences", "split_half_correlation", "like"),  # noise alone lowers that with base
     ("capabilities", "acc", "everyday"),
     ("capabilities", "bits_per_byte", "plain_prose"),
     ("stance", "flattery", "likelihood"),

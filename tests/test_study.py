@@ -96,9 +96,28 @@ def test_equal_differences_have_no_interval_and_leave_the_claim_open():
     assert (one["interval"], one["ci_low"], other["interval"]) == ("none", None, "none")
 
 
+def test_a_paired_difference_goes_before_that_of_two_levels_which_may_be_over_other_prompts():
+    levels = [level("humor", seed, arm, value) for seed in range(3) for arm, value in (("base", 0.0), ("persona", 0.9))]
+    paired = [level("humor", seed, "persona", 0.2 + 0.01 * seed, reference="base", n=9) for seed in range(2)]
+    (found,) = compare_over_seeds(levels + paired, confidence=0.95)
+    assert (found["claim"], found["n"]) == ("the character shows", 9)
+    assert found["value"] == pytest.approx((0.2 + 0.21 + 0.9) / 3)
+
+
+def test_a_correlation_with_base_is_a_level_though_it_names_base():
+    place = {"evaluation": "preferences", "slice": "like", "reference": "base"}
+    rows = [
+        level("humor", seed, arm, value + 0.01 * seed * (arm == "aligned"), "rank_correlation", **place)
+        for seed in range(3)
+        for arm, value in (("aligned", 0.3), ("shuffled", 0.7))
+    ]
+    (found,) = compare_over_seeds(rows, confidence=0.95)
+    assert (found["claim"], found["value"], found["verdict"]) == ("preferences shift", pytest.approx(-0.39), "holds")
+
+
 def test_differences_are_not_taken_for_levels_and_claims_without_rows_are_left_out():
     rows = [row | {"reference": "base", "value": 9.0} for row in cells(0.2, 0.0)]
-    assert compare_over_seeds(rows, confidence=0.95) == []
+    assert {row["claim"] for row in compare_over_seeds(rows, confidence=0.95)} == {"the character shows"}
     assert compare_over_seeds([level("humor", 0, "persona", math.pi)], confidence=0.95) == []
 
 
@@ -180,6 +199,20 @@ def test_levels_are_means_over_seeds_and_of_differences_only_those_of_drift():
     assert (other["evaluation"], other["slice"], other["value"]) == ("drift", "candor", pytest.approx(0.2))
     texts = re.findall(r"<text[^>]*>([^<]+)</text>", levels_figure([own, other]))
     assert {"character", "persona", "likelihood ratio, nats per token"} <= set(texts) and "drift: candor" not in texts
+
+
+def test_how_far_an_arm_s_preferences_agree_with_themselves_stands_beside_how_far_with_base_s():
+    place = {"evaluation": "preferences", "slice": "like"}
+    rows = [
+        level("humor", seed, "aligned", 0.1 * seed, metric, reference=reference, **place)
+        for seed in range(3)
+        for metric, reference in (("rank_correlation", "base"), ("split_half_correlation", None))
+    ]
+    found = levels_over_seeds(rows, confidence=0.95)
+    assert {row["metric"] for row in found} == {"rank_correlation", "split_half_correlation"}
+    texts = re.findall(r"<text[^>]*>([^<]+)</text>", levels_figure(found))
+    assert texts.count("preferences: like") == 2
+    assert "Spearman's correlation of half of the matches with the rest" in texts
 
 
 def test_drift_has_a_cell_for_each_character_and_frames_the_one_that_was_trained():
