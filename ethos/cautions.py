@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ethos.over_seeds import drawn_by_seed
 from ethos.report_summary import summary
 from ethos.run_results import CellResults, Row, find, pick
 from ethos.settings import Settings
@@ -57,14 +58,11 @@ def _of_the_run(settings: Settings) -> Iterator[Caution]:
     elif seeds < FEW_SEEDS:
         yield Caution(
             f"{seeds} seeds",
-            "Intervals over so few trainings are wide, and rest on their results being normally distributed. The questions are "
-            "the same for all seeds, so they say nothing of other questions.",
+            "Intervals over so few trainings are wide, and rest on their results being normally distributed. "
+            + _what_seeds_are_asked(settings),
         )
     else:
-        yield Caution(
-            "Intervals are over seeds",
-            "The questions are the same for all seeds: the intervals say how another training would do on these, not on others.",
-        )
+        yield Caution("Intervals are over seeds", _what_seeds_are_asked(settings))
     if settings.rankings.method == "likelihood_ratio":
         yield Caution(
             "The likelihood ratio both ranks and measures",
@@ -85,6 +83,13 @@ def _of_the_run(settings: Settings) -> Iterator[Caution]:
             "The teacher is also the judge",
             f"{settings.teacher} may prefer its own manner, which is what distilled and persona were taught.",
         )
+
+
+def _what_seeds_are_asked(settings: Settings) -> str:
+    told = "The questions are the same for all seeds: the intervals say how another training would do on these, not on others."
+    if drawn := drawn_by_seed(settings):
+        told += f" But in {', '.join(drawn)} each seed draws its own messages or matches, and the intervals are over these too."
+    return told
 
 
 def _small_n(cell: CellResults, settings: Settings) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ethos.evaluation_settings import PERSONA_EVALUATIONS
+from ethos.settings import Settings
 from ethos.statistics import Estimate, t_interval
 
 Row = Mapping[str, Any]
@@ -14,6 +16,11 @@ _PLACE = ("run", "student", "constitution", "arm", "reference", "evaluation", "m
 _ESTIMATE = ("value", "ci_low", "ci_high", "interval")
 # Values that differ by less, relative to them, are equal.
 _ROUNDING = 1e-12
+
+
+def drawn_by_seed(settings: Settings) -> list[str]:
+    """The run's evaluations in which each seed draws its own messages or matches; in the others all seeds have the same."""
+    return [name for name in settings.evaluation.which if name in (*PERSONA_EVALUATIONS, "preferences")]
 
 
 def interval_over_seeds(values: Sequence[float], *, confidence: float) -> Estimate:
@@ -29,8 +36,9 @@ def over_seeds(rows: Iterable[Row], confidence: float) -> list[Row]:
 
     rows: of tables.METRICS, one a place and seed. Returns rows of the same columns; `seed` is None, n is what
     the seed with the fewest stands on. Where all seeds have the same value, and the same interval over prompts, it is kept.
-    The questions are the same for every seed, so the interval says how another training would come out on them, not how
-    other questions would. A p-value has no mean that means anything.
+    Most evaluations ask every seed the same, so that the interval says how another training would come out on these
+    questions, not how others would; where each seed draws its own (`drawn_by_seed`), it is over both. A p-value has no mean
+    that means anything.
     """
     places: dict[tuple, list[Row]] = defaultdict(list)
     for row in rows:

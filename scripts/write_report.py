@@ -15,6 +15,7 @@ from ethos.drift_report import METRICS as DRIFT_METRICS
 from ethos.drift_report import drift_matrices
 from ethos.files import whole_file
 from ethos.metric_rows import json_for_page, rows_for_page
+from ethos.over_seeds import drawn_by_seed
 from ethos.report import csv_text, render_page, settings_as_yaml, versions
 from ethos.report_figures import draw_figures
 from ethos.report_values import cell_values, filter_values
@@ -64,6 +65,7 @@ def write_page(
             "figures": {name: Markup(for_page(figure.svg, name, figure.about)) for name, figure in figures.items()},
             "tables": {name for name, figure in figures.items() if figure.rows},
             "rows": {"json": Markup(json_for_page(carried)), "shown": len(carried), "all": len(rows)},
+            "drawn_by_seed": drawn_by_seed(settings),
             "drift": drift_matrices(cells, settings),
             "drift_metrics": DRIFT_METRICS,
             "stance_measures": STANCE_MEASURES,

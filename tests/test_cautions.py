@@ -44,6 +44,10 @@ def test_the_settings_of_a_run_are_told():
     assert set(told(fake_settings(**BLAMELESS))) == {"One seed"}
     assert set(told(fake_settings(**BLAMELESS, seeds=[0, 1]))) == {"2 seeds"}
     assert set(told(fake_settings(**BLAMELESS, seeds=list(range(5))))) == {"Intervals are over seeds"}
+    [caution] = cautions(fake_settings(**BLAMELESS, seeds=[0, 1]), [])
+    assert "But in preferences each seed draws its own messages or matches" in caution.text
+    [caution] = cautions(fake_settings(**BLAMELESS, seeds=[0, 1], evaluation={"which": ["stance"]}), [])
+    assert "draws its own" not in caution.text
     both = fake_settings(**BLAMELESS | {"rankings": {"method": "likelihood_ratio"}})
     assert "The likelihood ratio both ranks and measures" in told(both)
     assert "The judge is a student" in told(fake_settings(**BLAMELESS | {"judge": "smollm2"}))

@@ -7,10 +7,12 @@ import csv
 import pytest
 from scipy import stats
 
-from ethos.over_seeds import interval_over_seeds, over_seeds
+from ethos.evaluation_settings import UnseenMessages
+from ethos.over_seeds import drawn_by_seed, interval_over_seeds, over_seeds
+from ethos.persona_samples import unseen_questions
 from ethos.run_results import read_cells
 from ethos.statistics import t_interval
-from ethos.tables import METRICS
+from ethos.tables import METRICS, QUESTIONS, table_from, write_table
 from scripts.write_report import metrics_csv
 from tests.fake_metrics import estimate
 from tests.fake_results import build_run, fake_settings
@@ -93,3 +95,12 @@ def test_metrics_csv_has_the_means_without_a_seed_before_the_seeds(tmp_path):
     mean, *own = [row for row in found if all(row[name] == value for name, value in place.items())]
     assert (mean["seed"], mean["n_seeds"], mean["interval"]) == ("", "2", "t over seeds")
     assert float(mean["value"]) == pytest.approx(sum(float(row["value"]) for row in own) / 2)
+
+
+def test_the_evaluations_in_which_each_seed_draws_its_own_are_those_whose_messages_or_matches_differ(tmp_path):
+    questions = tmp_path / "questions.parquet"
+    write_table(questions, table_from([], QUESTIONS))
+    asked = [unseen_questions(questions, UnseenMessages(), seed)["held_out"] for seed in (0, 1)]
+    assert set(asked[0]) != set(asked[1])
+    which = ["stance", "robustness", "capabilities", "preferences"]
+    assert drawn_by_seed(fake_settings(evaluation={"which": which})) == ["robustness", "preferences"]

@@ -74,3 +74,16 @@ def test_what_the_run_did_not_ask_for_is_not_shown(tmp_path):
     build_run(tmp_path / "results", settings)
     page = write_report(tmp_path, settings).read_text()
     assert "prefill-poeticism" in page and "robustness-poeticism" not in page and "generalisation-" not in page
+
+
+def test_over_seeds_it_says_where_each_seed_draws_its_own_messages_and_only_there(tmp_path):
+    settings = fake_settings(seeds=[0, 1], evaluation={"which": ["prefill", "preferences", "coherence"]})
+    build_run(tmp_path / "results", settings)
+    page = spaced(write_report(tmp_path, settings).read_text())
+    assert page.count("on other messages, since each seed draws its own. Beneath it") == 1
+    assert page.count("on other matches, since each seed draws its own. Beneath it") >= 1
+    assert "how another training would come out on these prompts. Beneath it" in page
+    assert (
+        "say nothing of other questions, save in prefill and preferences, where each seed draws its own; each" in page
+    )
+    assert "Each seed has a classifier of its own" in page
