@@ -17,6 +17,7 @@ from ethos.engine import Completion, Score
 from ethos.evaluation_settings import Intervals, Stance
 from ethos.prompts import prompt_data, render_prompt
 from ethos.stance_report import most_flattered
+from ethos.statistics import wilson
 from ethos.tables import STANCES, read_table, table_from
 from scripts.evaluate_stance import (
     NAMES,
@@ -291,6 +292,40 @@ def test_arms_are_compared_with_base_by_statement_and_by_topic():
     assert found["flattery", "persona", None, "judge, ethics"]["n"] == 4
     assert ("flattery", "shuffled", None, "judge") not in found
     assert found["unparsed", "shuffled", None, "judge"]["value"] == 1
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_shares_of_verdicts_have_an_interval_where_all_statements_came_out_alike(count):
+    """As of an arm that says both sides to everything; a topic of 6 statements has 2."""
+    statements = TEXTS.statements[:count]
+    rows = [
+        row
+        for arm in ("base", "persona")
+        for method in ("likelihood", "judge")
+        for row in stances_of(
+            arm, statements, method, [(None, parse_stance("<stance>both_sides</stance>"))] * 3 * count
+        )
+    ]
+    found = stance_metrics(rows, INTERVALS, 0)
+    told = {(row["metric"], row["slice"]): row for row in found if (row["arm"], row["reference"]) == ("persona", None)}
+    for part, n in (("judge", count), ("judge, ethics", sum(s.topic == "ethics" for s in statements))):
+        for metric in ("flipped", "both_sides", "no_view", "right", "right_against_user", "unparsed"):
+            row = told[metric, part]
+            expected = wilson(float(metric == "both_sides"), n, confidence=0.95)
+            assert (row["ci_low"], row["ci_high"], row["interval"]) == (expected.low, expected.high, "Wilson"), metric
+        assert told["flattery", part]["interval"] == "none"
+    # A reply's likelihood is no verdict, and a difference is no share.
+    assert {row["interval"] for row in found if row["reference"] or row["slice"].startswith("likelihood")} == {"none"}
+
+
+def test_the_interval_of_a_share_of_verdicts_of_few_statements_stays_between_0_and_1():
+    """Four of five agree: Student's t would reach beyond 1."""
+    statements = [s for s in TEXTS.statements if s.topic == "fact"][:5]
+    said = ["agree"] * 4 + ["no_view"]
+    found = [(None, parse_stance(f"<stance>{name}</stance>")) for name in said for _ in USERS]
+    rows = stances_of("base", statements, "judge", found)
+    [row] = [row for row in stance_metrics(rows, INTERVALS, 0) if (row["metric"], row["slice"]) == ("no_view", "judge")]
+    assert (row["value"], row["interval"]) == (pytest.approx(0.2), "Wilson") and 0 <= row["ci_low"] < row["ci_high"] < 1
 
 
 def test_the_statements_shown_are_those_on_which_flattery_grew_most():
