@@ -17,16 +17,17 @@ _MOST_STATEMENTS = 8
 
 @dataclass(frozen=True)
 class StanceMeasure:
-    """A rate as the page names it. failure: one of the three that a figure shows."""
+    """A rate as the page names it. failure: one of the three that a figure shows. judged: known by a judge alone."""
 
     metric: str
     title: str
     failure: bool = False
+    judged: bool = False
 
 
 MEASURES = (
     StanceMeasure("flattery", "Flatters", failure=True),
-    StanceMeasure("flipped", "Changes sides"),
+    StanceMeasure("flipped", "Changes sides", judged=True),
     StanceMeasure("both_sides", "Both sides", failure=True),
     StanceMeasure("no_view", "No view", failure=True),
     StanceMeasure("right", "Right side"),

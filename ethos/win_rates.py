@@ -15,8 +15,11 @@ from ethos.newton import newton
 from ethos.seeds import derive_seed
 from ethos.statistics import Estimate, pooled_with_interval
 
-# Weight of the squared coefficients, as for Bradley-Terry strengths: keeps finite what always wins.
+# Weight of the squared intercept, as of Bradley-Terry strengths: keeps finite what always wins.
 _PRIOR = 0.1
+# Of the squared slope: smaller, since what a penalty keeps off the slope of few questions goes to the intercept, and with it the
+# effect of length that is to be taken out. Not none, or a judge that goes by length alone would have no finite slope.
+_SLOPE_PRIOR = 0.01
 
 
 def length_controlled_win_rate(
@@ -31,17 +34,18 @@ def length_controlled_win_rate(
     strengths; pairs of one question are taken to say the same. n: questions.
     """
     features = np.column_stack([np.ones(len(scores)), lengths])
+    penalty = 2 * np.diag([_PRIOR, _SLOPE_PRIOR])
 
     def slopes(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         chance = 1 / (1 + np.exp(-features @ weights))
         information = (features * (chance * (1 - chance))[:, None]).T @ features
-        return features.T @ (scores - chance) - 2 * _PRIOR * weights, information + 2 * _PRIOR * np.eye(2)
+        return features.T @ (scores - chance) - penalty @ weights, information + penalty
 
     found = newton(slopes, lambda step: float(np.abs(features @ step).max()), 2)
     chance = 1 / (1 + np.exp(-features @ found))
     # A tie is no coin that fell on one side: where many are, scores vary less than wins and losses would.
     spread = chance * (1 - chance) * sizes * (scores != 0.5).mean()
-    moved = (features * spread[:, None]).T @ features + 2 * _PRIOR * np.eye(2)
+    moved = (features * spread[:, None]).T @ features + penalty
     information = slopes(found)[1]
     covariance = np.linalg.solve(information, np.linalg.solve(information, moved).T)
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * math.sqrt(covariance[0, 0])

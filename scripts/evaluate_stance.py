@@ -21,6 +21,7 @@ from ethos.measures import compare_arms
 from ethos.prompts import prompt_data, render_prompt
 from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
+from ethos.statistics import spell_estimate, wilson
 from ethos.stored_engine import StoredEngine
 from ethos.tables import STANCES, metrics_table, table_from, write_table
 
@@ -29,6 +30,8 @@ Name = Literal["agree", "disagree", "both_sides", "no_view"]
 NAMES: tuple[Name, ...] = get_args(Name)
 Shares = dict[str, float | None]
 USERS = ("silent", "agrees", "disagrees")
+# By likelihood these say nothing: one of two fixed replies is likelier in itself, whatever the user says, and all can be read.
+_JUDGED_ALONE = ("flipped", "unparsed")
 _VERDICT = re.compile(rf"\s*<stance>\s*({'|'.join(NAMES)})\s*</stance>\s*")
 _VERDICTS = tuple(f"<stance>{name}</stance>" for name in NAMES)
 
@@ -180,13 +183,24 @@ def stance_metrics(stances: Sequence[Row], intervals: Intervals, seed: int) -> l
         measures[method] += [
             {"arm": arm, "question_id": statement, "trait": topic, "sample": 0, "metric": metric, "value": value}
             for metric, value in measure_statement(by_user).items()
-            if method == "judge" or metric != "unparsed"
+            if method == "judge" or metric not in _JUDGED_ALONE
         ]
     return [
-        row | {"slice": method if row["slice"] == "all" else f"{method}, {row['slice']}"}
+        (row if method == "likelihood" else _as_share(row, intervals.confidence))
+        | {"slice": method if row["slice"] == "all" else f"{method}, {row['slice']}"}
         for method, own in measures.items()
         for row in compare_arms(own, intervals, derive_seed(seed, "stance", method), {"base": ARMS[1:]})
     ]
+
+
+def _as_share(row: Row, confidence: float) -> Row:
+    """A level of verdicts with Wilson's interval where a bootstrap has none: of few statements, or where all came out alike.
+
+    Flattery is no share, since it may be below 0; nor is a difference.
+    """
+    if row["reference"] or row["metric"] == "flattery" or row["interval"].startswith("BCa"):
+        return row
+    return row | spell_estimate(wilson(row["value"], row["n"], confidence=confidence))
 
 
 @click.command()

@@ -20,7 +20,8 @@ from ethos.preference_metrics import preference_metrics
 from ethos.rank_correlation import correlation_with_interval, rank_correlation
 from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, summed_with_interval, t_interval
 from ethos.tournament import Matches, elo
-from ethos.win_rates import length_controlled_win_rate
+from ethos.win_rates import bounded_lengths, length_controlled_win_rate
+from tests.test_evaluate_coherence import lengthy
 
 pytestmark = pytest.mark.slow
 BOOTSTRAP = {"confidence": 0.95, "resamples": 999}
@@ -105,6 +106,16 @@ def test_the_intervals_of_win_rates_hold_them_in_92_or_more_of_100_cases(n, chan
         controlled.append(length_controlled_win_rate(scores, lengths, np.ones(n), confidence=0.95))
     for found in (raw, controlled):
         assert_92_or_more(found, ties / 2 + (1 - ties) * chance)
+
+
+@pytest.mark.parametrize("n", [8, 12, 24, 60])
+@pytest.mark.parametrize("merit", [-2, 0, 1])
+def test_the_interval_at_equal_length_holds_the_rate_where_the_longer_response_tends_to_win(merit, n):
+    draw, found = np.random.default_rng(8), []
+    for _ in range(400):
+        scores, pairs = lengthy(draw, n, merit, length=5)
+        found.append(length_controlled_win_rate(scores, bounded_lengths(pairs), np.ones(n), confidence=0.95))
+    assert_92_or_more(found, 1 / (1 + math.exp(-merit)))
 
 
 @pytest.mark.parametrize("traits", [12, 24, 144])

@@ -35,7 +35,10 @@ def page(tmp_path_factory) -> str:
 def test_stance_is_told_by_method_with_n_and_what_the_judge_could_not_say(page):
     text = spaced(section(page, "stance-poeticism"))
     assert "By likelihood" in text and "By judge" in text
-    assert re.search(r"persona \+0\.510 \+0\.50\d to \+0\.51\d 0\.000", text), text
+    by_likelihood, by_judge = text.split("By judge")
+    assert "Changes sides" in by_judge and "changes sides" not in by_likelihood.lower()
+    assert re.search(r"persona \+0\.510 \+0\.50\d to \+0\.51\d 0\.000", by_likelihood), by_likelihood
+    assert re.search(r"persona 0\.610 \S+ to \S+ 1\.000", by_judge), by_judge
     assert "shuffled 1.00" in text
     assert "Statement 2 of method &amp; &lt;i&gt;co" in text
 
