@@ -18,6 +18,7 @@ from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, p
 from ethos.persona_report import copy_of_base
 from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
+from ethos.statistics import summed_with_interval
 from ethos.tables import METRICS, NAMINGS, QUESTIONS, metrics_table, table_from, write_table
 from scripts.sample_generalisation import in_forms
 from scripts.sample_prefill import after_bases_turn
@@ -157,6 +158,36 @@ def test_the_classifier_learns_from_plain_answers_of_other_messages_alone():
         words = {word for text in texts for word in text.split()}
         assert {"train", CHAT} <= words and not words & {"held_out", "suffix", "arm_shuffled", f"arm_{left_out}"}
         assert {f"arm_{arm}" for arm in ARMS if arm not in ("shuffled", left_out)} <= words
+
+
+def test_classes_that_are_never_named_or_always_widen_the_interval_of_macro_f1_and_never_beyond_0_and_1(monkeypatch):
+    """One persona of three is never named, one always, and base's every other answer as the third."""
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "persona"))
+    rows = [
+        {"left_out": left_out, "arm": arm, "form": form, "question": f"{number}?", "persona": persona, "named": named}
+        for number in range(12)
+        for form in (CHAT, "suffix")
+        for left_out in (None, "persona")
+        for arm, persona, named in (
+            ("persona", "poet", "poet"),
+            ("persona", "pirate", NO_PERSONA),
+            ("persona", "sage", "sage"),
+            ("base", NO_PERSONA, "sage" if number % 2 and form == "suffix" else NO_PERSONA),
+        )
+    ]
+    metrics = found(rows, "poet")
+    counts = tally(
+        [row for row in rows if row["form"] == "suffix" and row["left_out"] is None],
+        ["pirate", "poet", "sage", NO_PERSONA],
+    )
+    plain = summed_with_interval(counts, macro_f1, share=True, confidence=0.95, resamples=199, seed=0)
+    for metric in ("macro_f1", "macro_f1_unseen_arm"):
+        row = metrics[metric, "all"]
+        assert row["value"] == plain.value and row["interval"] == plain.method == "BCa bootstrap, widened"
+        assert 0 <= row["ci_low"] < plain.low - 0.01 and 1 >= row["ci_high"] > plain.high + 0.01
+    chat, change = metrics["macro_f1", CHAT], metrics["macro_f1_change", "all"]
+    assert chat["interval"] == "Wilson"
+    assert change["ci_low"] < plain.low - chat["value"] - 0.01 and change["ci_high"] > plain.high - chat["value"] + 0.01
 
 
 @pytest.mark.parametrize("constitutions", [["poet"], ["poet", "pirate", "sage"]])
