@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
 from ethos.statistics import summed_with_interval
 from ethos.tables import METRICS, NAMINGS, QUESTIONS, metrics_table, table_from, write_table
+from ethos.trained_questions import trained_questions
 from scripts.sample_generalisation import in_forms
 from scripts.sample_prefill import after_bases_turn
 from scripts.sample_robustness import with_suffixes
+from tests.given_questions import given_questions
 
 INTERVALS = Intervals(resamples=199)
 WORDS = [
@@ -252,37 +255,38 @@ def test_with_one_class_or_nothing_to_learn_from_the_classifier_names_what_there
     assert {row["named"] for row in name_responses(untaught)} == {None}
 
 
-def questions_table(path, texts: list[str]):
+def trained_on(path: Path, texts: list[str], held_out: str = "Who?") -> NearDuplicates:
+    """Questions that train, and one that does not."""
     rows = [
         {"question_id": str(number), "trait": "calm", "text": text, "source": "written", "split": "train"}
         for number, text in enumerate(texts)
     ]
-    write_table(path, table_from(rows, QUESTIONS))
-    return path
+    write_table(path, table_from([*rows, {**rows[0], "text": held_out, "split": "held_out"}], QUESTIONS))
+    return trained_questions(path, 0.7)
 
 
-def test_what_trains_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
+def test_what_trains_or_nearly_does_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
     settings = UnseenMessages(training_questions=10, held_out_questions=10)
-    first = unseen_questions(questions_table(tmp_path / "none.parquet", ["Why?"]), settings, 0)
+    table = tmp_path / "questions.parquet"
+    none = trained_on(table, ["Why?"])
+    first = unseen_questions(none, settings, 0)
     assert {len(texts) for texts in first.values()} == {10} and not set(first["train"]) & set(first["held_out"])
-    trained = [first["train"][0].upper(), first["held_out"][4]]
-    second = unseen_questions(questions_table(tmp_path / "two.parquet", trained), settings, 0)
-    assert second == {
-        "train": first["train"][1:], "held_out": [text for text in first["held_out"] if text != trained[1]]
-    }  # fmt: skip
-    assert unseen_questions(tmp_path / "none.parquet", settings, 1) != first
-    with pytest.raises(BadInput, match=r"every message drawn as held_out trains"):
-        unseen_questions(questions_table(tmp_path / "all.parquet", first["held_out"]), settings, 0)
+    nearly = [first["train"][0].upper(), f"So, {first['held_out'][4]}"]
+    second = unseen_questions(trained_on(table, nearly, held_out=first["train"][1]), settings, 0)
+    assert second == {"train": first["train"][1:], "held_out": [*first["held_out"][:4], *first["held_out"][5:]]}
+    assert unseen_questions(none, settings, 1) != first
+    with pytest.raises(
+        BadInput, match=r"persona_classifier: every message drawn as held_out nearly repeats a question"
+    ):
+        unseen_questions(trained_on(table, first["held_out"]), settings, 0)
 
 
-def test_no_unseen_message_is_an_everyday_message_or_nearly_one():
-    near = NearDuplicates(0.7)
-    for text in prompt_lines("general_questions"):
+def test_no_unseen_message_is_one_that_comes_with_ethos_or_nearly_one():
+    near, unseen = given_questions(), prompt_lines("unseen_questions")
+    assert len(unseen) == 120
+    for text in unseen:
+        assert not near.of(text), text
         near.add(text)
-    unseen = prompt_lines("unseen_questions")
-    assert len(unseen) == 120 and [text for text in unseen if near.of(text)] == []
-    for number, text in enumerate(unseen):
-        assert not NearDuplicates(0.7).of(text), number
 
 
 def test_suffixes_and_forms_are_put_to_every_message():
