@@ -71,9 +71,13 @@ def name_responses(samples: Iterable[Row], learn: Learn = train_classifier) -> l
         if row["split"] == "train" and row["form"] == CHAT and row["arm"] != _TEACHES_NOTHING and row["response"]
     ]
     tested = [row for row in rows if row["split"] == "held_out"]
-    namings = []
+    namings: list[dict[str, Any]] = []
     for left_out in (None, *(arm for arm in ARMS if arm != "base")):
         learned = [row for row in lessons if row["arm"] != left_out]
+        if left_out and len(learned) == len(lessons):  # it taught nothing, so the classifier of all arms never saw it
+            own = [row for row in namings if row["left_out"] is None and row["arm"] in (left_out, "base")]
+            namings += [{**row, "left_out": left_out} for row in own]
+            continue
         personas = [persona_of(row) for row in learned]
         asked = [row for row in tested if left_out is None or row["arm"] in (left_out, "base")]
         texts = [row["response"] for row in asked if row["response"]]

@@ -156,8 +156,8 @@ def test_the_classifier_learns_from_plain_answers_of_other_messages_alone():
     for row in rows:
         row["response"] += f" {row['split']} {row['form']} arm_{row['arm']}"
     name_responses(rows, learn)
-    assert len(learned) == len(ARMS)
-    for left_out, (texts, _) in zip((None, *ARMS[1:]), learned, strict=True):
+    taught = [arm for arm in ARMS[1:] if arm != "shuffled"]
+    for left_out, (texts, _) in zip((None, *taught), learned, strict=True):
         words = {word for text in texts for word in text.split()}
         assert {"train", CHAT} <= words and not words & {"held_out", "suffix", "arm_shuffled", f"arm_{left_out}"}
         assert {f"arm_{arm}" for arm in ARMS if arm not in ("shuffled", left_out)} <= words
@@ -191,6 +191,27 @@ def test_classes_that_are_never_named_or_always_widen_the_interval_of_macro_f1_a
     chat, change = metrics["macro_f1", CHAT], metrics["macro_f1_change", "all"]
     assert chat["interval"] == "Wilson"
     assert change["ci_low"] < plain.low - chat["value"] - 0.01 and change["ci_high"] > plain.high - chat["value"] + 0.01
+
+
+def test_an_arm_that_taught_nothing_is_named_as_the_classifier_of_all_arms_names_it():
+    """The control, and an arm whose plain answers are all empty."""
+    rows = answers({"poet": ["moon"]}, arms=ARMS[1:])
+    for row in rows:
+        if row["split"] == "train" and row["arm"] == "steered":
+            row["response"] = ""
+    taught = []
+
+    def learn(texts, personas):
+        taught.append(texts)
+        return train_classifier(texts, personas)
+
+    named = name_responses(rows, learn)
+    assert len(taught) == len(ARMS) - 2
+    told = {"arm", "form", "question", "persona", "named"}
+    for arm in ("shuffled", "steered"):
+        unseen = [{name: row[name] for name in told} for row in named if row["left_out"] == arm]
+        own = [row for row in named if row["left_out"] is None and row["arm"] in (arm, "base")]
+        assert len(unseen) == 2 * 20 * 2 and unseen == [{name: row[name] for name in told} for row in own]
 
 
 @pytest.mark.parametrize("constitutions", [["poet"], ["poet", "pirate", "sage"]])
