@@ -19,6 +19,7 @@ from ethos.errors import BadInput
 from ethos.files import write_json
 from ethos.fingerprint import Version, listed_version, reached_version, stands_for, version_id
 from ethos.grpo import GRPO_FILES
+from ethos.sequence_classifier import CLASSIFIER_FILES
 from ethos.steering import STEERING_FILES
 from ethos.stored_engine import ENGINE_FILES, VLLM_FILES
 from ethos.stored_rewards import REWARD_FILES
@@ -28,7 +29,8 @@ _ROOT = Path(__file__).resolve().parent.parent
 
 
 def versions() -> dict[str, Version]:
-    """The code of every consumer as it is: of each script, of the engines, of steering, of preference models and of the trainings."""
+    """The code of every consumer as it is: of each script, of the engines, of steering, of preference models, of the
+    trainings and of the fine-tuned classifier."""
     scripts = {f"scripts/{path.name}": reached_version(path) for path in sorted((_ROOT / "scripts").glob("*.py"))}
     listed = {
         "engine": ENGINE_FILES,
@@ -37,6 +39,7 @@ def versions() -> dict[str, Version]:
         "training": TRAINING_FILES,
         "grpo": GRPO_FILES,
         "steering": STEERING_FILES,
+        "classifier": CLASSIFIER_FILES,
     }
     return scripts | {consumer: listed_version(files) for consumer, files in listed.items()}
 

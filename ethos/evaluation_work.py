@@ -160,11 +160,12 @@ def generalisation(settings: Settings, counts: Counts) -> Workload:
 
 
 def persona_naming(settings: Settings, counts: Counts) -> Workload:
-    """The trainings of the classifier, one without each arm; what it then reads is little beside them, and not counted."""
+    """The trainings of the classifier, one without each arm that teaches; what it then reads is little beside them, and not
+    counted."""
     asked, lessons = settings.evaluation.persona_classifier, ARMS_THAT_TEACH * len(settings.constitutions) + 1
     if not asked.fine_tuned:
         return []
-    examples = len(ARMS) * lessons * asked.training_questions * asked.fine_tuned.epochs
+    examples = (1 + ARMS_THAT_TEACH) * lessons * asked.training_questions * asked.fine_tuned.epochs
     length = min(typical(asked.sampling), asked.fine_tuned.max_tokens)
     longest = asked.fine_tuned.max_tokens
     return [Train("classifier", examples, length, longest, "answers", role="persona_classifier_model")]

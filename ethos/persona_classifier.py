@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from ethos.arms import ARMS
 from ethos.evaluation_settings import Intervals
 from ethos.persona_samples import CHAT
 from ethos.seeds import derive_seed
-from ethos.statistics import Estimate, mean_with_interval, summed_with_interval
+from ethos.statistics import Estimate, mean_with_interval, summed_with_interval, wilson
 
 # What base's answers show. No constitution has this name: theirs hold no space.
 NO_PERSONA = "no persona"
@@ -69,9 +71,13 @@ def name_responses(samples: Iterable[Row], learn: Learn = train_classifier) -> l
         if row["split"] == "train" and row["form"] == CHAT and row["arm"] != _TEACHES_NOTHING and row["response"]
     ]
     tested = [row for row in rows if row["split"] == "held_out"]
-    namings = []
+    namings: list[dict[str, Any]] = []
     for left_out in (None, *(arm for arm in ARMS if arm != "base")):
         learned = [row for row in lessons if row["arm"] != left_out]
+        if left_out and len(learned) == len(lessons):  # it taught nothing, so the classifier of all arms never saw it
+            own = [row for row in namings if row["left_out"] is None and row["arm"] in (left_out, "base")]
+            namings += [{**row, "left_out": left_out} for row in own]
+            continue
         personas = [persona_of(row) for row in learned]
         asked = [row for row in tested if left_out is None or row["arm"] in (left_out, "base")]
         texts = [row["response"] for row in asked if row["response"]]
@@ -112,6 +118,32 @@ def f1(counts: np.ndarray) -> np.ndarray:
 def macro_f1(counts: np.ndarray) -> np.ndarray:
     """The mean F1 of tallies [..., personas, 3]."""
     return f1(counts).mean(axis=-1)
+
+
+def with_room(found: Estimate, counts: np.ndarray, less: np.ndarray | None = None, *, confidence: float) -> Estimate:
+    """An interval of macro F1 with room for the classes that are never named rightly, or always.
+
+    They are so in every draw of a bootstrap, and add no width to it. Each is taken to reach as far as Wilson's interval of
+    such a share of the messages, and reaches are added as squares (Zou & Donner 2008, doi:10.1002/sim.3095).
+    counts: the tallies, [messages, personas, 3]. less: those whose macro F1 was taken away; what they leave open reaches the
+    other way.
+    """
+    if found.low is None or found.method == "Wilson":
+        return found
+    upward, downward = _sure_classes(counts)
+    if less is not None:
+        never, always = _sure_classes(less)
+        upward, downward = upward + always, downward + never
+    reach = wilson(0, found.n, confidence=confidence).high / counts.shape[1]
+    low = found.value - math.hypot(found.value - found.low, *[reach] * downward)
+    high = found.value + math.hypot(found.high - found.value, *[reach] * upward)
+    return replace(found, low=low, high=high)
+
+
+def _sure_classes(counts: np.ndarray) -> tuple[int, int]:
+    """How many personas of tallies [messages, personas, 3] are never named rightly, and how many always."""
+    found = f1(counts.sum(axis=0))
+    return int((found == 0).sum()), int((found == 1).sum())
 
 
 def persona_metrics(
@@ -163,12 +195,12 @@ def persona_metrics(
                 alone = summed_with_interval(counts[:, own], f1, share=True, **options(arm, "f1", part))
                 macro = summed_with_interval(counts, macro_f1, share=True, **options(arm, "macro", part))
                 add(arm, f"f1{suffix}", part, alone)
-                add(arm, f"macro_f1{suffix}", part, macro)
+                add(arm, f"macro_f1{suffix}", part, with_room(macro, counts, confidence=settings.confidence))
         both = np.stack([seen["all"], seen[CHAT]], axis=1)
         change = summed_with_interval(
             both, lambda sums: macro_f1(sums[..., 0, :, :]) - macro_f1(sums[..., 1, :, :]), **options(arm, "change")
         )
-        add(arm, "macro_f1_change", "all", change)
+        add(arm, "macro_f1_change", "all", with_room(change, seen["all"], seen[CHAT], confidence=settings.confidence))
     return rows
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ethos.arms import ARMS
@@ -39,17 +39,20 @@ def copy_of_base(personas: int) -> float:
     return 1 / (personas + 1)
 
 
-def persona_values(part: Part) -> dict[str, dict[str, Any]]:
-    """By evaluation that the run made: the arms, rows of tables.METRICS by arm, metric and slice, and what each arm's answers
-    were named, as counts of `constitution`, other personas, `no persona` and None (empty answers), over all seeds of the part: by
-    the classifier of all arms, and (`unseen`) by the one that never saw the arm."""
-    return {name: _values(part, name) for name in PERSONA_EVALUATIONS if name in part.seeds[0].namings}
+def persona_values(part: Part, others: Sequence[Part] = ()) -> dict[str, dict[str, Any]]:
+    """By evaluation that the run made: the arms, rows of tables.METRICS by arm, metric and slice, and what answers were named,
+    over all seeds of the part: by the classifier of all arms (`named`), and by the one that never saw the arm (`unseen`).
+
+    others: the same part of the student's other constitutions. What was named is counted by arm and whose answers they are,
+    `own`, `others` or `base`; empty answers are named None. So the F1 of the persona can be counted from each.
+    """
+    return {name: _values(part, others, name) for name in PERSONA_EVALUATIONS if name in part.seeds[0].namings}
 
 
-def _values(part: Part, evaluation: str) -> dict[str, Any]:
-    every = [row for seed in part.seeds for row in seed.namings[evaluation] if row["form"] != CHAT]
-    pressed = [row for row in every if row["left_out"] is None]
-    unseen = [row for row in every if row["left_out"] == row["arm"]]
+def _values(part: Part, others: Sequence[Part], evaluation: str) -> dict[str, Any]:
+    every = [("base" if row["arm"] == "base" else "own", row) for row in _pressed(part, evaluation)]
+    # Base's are those of the part itself.
+    every += [("others", row) for other in others for row in _pressed(other, evaluation) if row["arm"] != "base"]
     rows = {
         (arm, metric, form): found
         for arm in ARMS
@@ -57,23 +60,30 @@ def _values(part: Part, evaluation: str) -> dict[str, Any]:
         for form in ("all", CHAT)
         if (found := find(part.metrics, metric, arm, part=form, evaluation=evaluation))
     }
-    personas = {row[column] for row in (*pressed, *unseen) for column in ("persona", "named")}
-    named = _counted(pressed)
+    personas = {row[column] for _, row in every for column in ("persona", "named")}
+    named = _counted((row["arm"], whose, row["named"]) for whose, row in every if row["left_out"] is None)
     return {
         "arms": [arm for arm in ARMS if (arm, "f1", "all") in rows],
         "rows": rows,
         "named": named,
-        "unseen": _counted(unseen),
+        "unseen": _counted((row["left_out"], whose, row["named"]) for whose, row in every if row["left_out"]),
         "personas": [*sorted(personas - {None}, key=lambda name: (name == NO_PERSONA, name)), None],
         "empty": sum(counts[None] for counts in named.values()),
-        "answers": len(pressed),
+        "answers": sum(counts.total() for counts in named.values()),
     }
 
 
-def _counted(namings: Sequence[Row]) -> dict[str, Counter[str | None]]:
-    """What the answers of each arm were named, how often."""
-    counts = {arm: Counter(row["named"] for row in namings if row["arm"] == arm) for arm in ARMS}
-    return {arm: own for arm, own in counts.items() if own}
+def _pressed(part: Part, evaluation: str) -> list[Row]:
+    return [row for seed in part.seeds for row in seed.namings[evaluation] if row["form"] != CHAT]
+
+
+def _counted(named: Iterable[tuple[str, str, str | None]]) -> dict[tuple[str, str], Counter[str | None]]:
+    """How often answers were named what, by arm and whose they are. named: arm, whose, name."""
+    counts: defaultdict[tuple[str, str], Counter[str | None]] = defaultdict(Counter)
+    for arm, whose, name in named:
+        counts[arm, whose][name] += 1
+    order = [(arm, whose) for arm in ARMS for whose in ("own", "others", "base")]
+    return {place: counts[place] for place in order if place in counts}
 
 
 def persona_rows(cell: CellResults, evaluation: str) -> list[Row]:

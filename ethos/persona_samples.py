@@ -15,12 +15,11 @@ from ethos.constitution import Constitution
 from ethos.engine import Message, Request
 from ethos.errors import BadInput
 from ethos.evaluation_settings import UnseenMessages
-from ethos.folding import fold
+from ethos.near_duplicates import NearDuplicates
 from ethos.prompts import prompt_lines
 from ethos.script import READABLE, WRITABLE, scope_option, settings_option, shard_option
 from ethos.seeds import derive_seed
 from ethos.shards import Shard
-from ethos.tables import QUESTIONS, read_table
 
 # The form of a message that is asked as it stands.
 CHAT = "chat"
@@ -37,25 +36,25 @@ class Asked:
     after: tuple[Message, ...] = ()
 
 
-def unseen_questions(questions: Path, settings: UnseenMessages, seed: int) -> dict[str, list[str]]:
+def unseen_questions(trained: NearDuplicates, settings: UnseenMessages, seed: int) -> dict[str, list[str]]:
     """Messages that train no arm, by split: those that the classifier learns from, and those that it is tested on.
 
-    A message is of the same split whatever the constitution, or a classifier of several would be tested on what it saw.
-    Raises BadInput where all messages of a split train.
+    trained: the questions that do; a message that nearly repeats one is left out. A message is of the same split whatever the
+    constitution, or a classifier of several would be tested on what it saw. Raises BadInput where a split has none left.
     """
     order = prompt_lines("unseen_questions")
     random.Random(derive_seed(seed, "unseen questions")).shuffle(order)
-    trained = {fold(row["text"]) for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
     half = len(order) // 2
     drawn = {
         "train": order[:half][: settings.training_questions],
         "held_out": order[half:][: settings.held_out_questions],
     }
-    unseen = {split: [text for text in texts if fold(text) not in trained] for split, texts in drawn.items()}
+    unseen = {split: [text for text in texts if not trained.of(text)] for split, texts in drawn.items()}
     for split, texts in unseen.items():
         if not texts:
             raise BadInput(
-                f"every message drawn as {split} trains; raise evaluation.persona_classifier", path=questions
+                f"every message drawn as {split} nearly repeats a question that trains; ask for more",
+                field="evaluation.persona_classifier",
             )
     return unseen
 

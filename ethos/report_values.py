@@ -25,8 +25,9 @@ from ethos.stance_report import stance_values
 from ethos.verdicts import JUDGED_ARMS, judge_arm
 
 
-def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
-    """What the page says of one student and constitution."""
+def cell_values(cell: CellResults, cells: Sequence[CellResults], settings: Settings) -> dict[str, Any]:
+    """What the page says of one student and constitution. cells: all of the run, itself among them."""
+    others = [other.parts for other in cells if other.student == cell.student and other is not cell]
     arms, evaluation = arms_of(cell), settings.evaluation
     conditions = evaluation.preferences.conditions if "preferences" in evaluation.which else []
     sources = Counter((row["source"], row["split"]) for row in cell.questions)
@@ -44,7 +45,10 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
         },
         "held_out": sum(row["split"] == "held_out" for row in cell.questions),
         "unused": dict(sorted(unused.items())),
-        "parts": [part_values(cell, part, arms, settings) for part in cell.parts],
+        "parts": [
+            part_values(cell, part, [parts[number] for parts in others], arms, settings)
+            for number, part in enumerate(cell.parts)
+        ],
         "profiles": [
             profile(cell, arm, [measure.metric for measure in MEASURES], conditions, 1 - evaluation.confidence)
             for arm in arms
@@ -57,8 +61,10 @@ def cell_values(cell: CellResults, settings: Settings) -> dict[str, Any]:
     }
 
 
-def part_values(cell: CellResults, part: Part, arms: Sequence[str], settings: Settings) -> dict[str, Any]:
-    """What the evaluations gave, of one seed or of several together."""
+def part_values(
+    cell: CellResults, part: Part, others: Sequence[Part], arms: Sequence[str], settings: Settings
+) -> dict[str, Any]:
+    """What the evaluations gave, of one seed or of several together. others: the same of the student's other constitutions."""
     evaluation, metrics = settings.evaluation, part.metrics
     return {
         "seed": part.seed,
@@ -80,7 +86,7 @@ def part_values(cell: CellResults, part: Part, arms: Sequence[str], settings: Se
         "preferences": preference_values(part, arms, evaluation.preferences, 1 - evaluation.confidence),
         "students": student_values(metrics),
         "coherence": coherence_values(metrics),
-        "personas": persona_values(part),
+        "personas": persona_values(part, others),
         "stance": stance_values(part, arms, evaluation.stance.methods) if "stance" in evaluation.which else None,
         "capabilities": capability_values(metrics, arms),
         "judges": judges_values(metrics, evaluation.judges.methods) if "judges" in evaluation.which else None,

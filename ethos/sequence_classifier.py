@@ -2,16 +2,54 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ethos.evaluation_settings import FineTuning
-from ethos.execution import device, execution
+from ethos.execution import device, execution, store_folder
+from ethos.files import canonical_json, read_json, sha256_of_text, write_json
+from ethos.fingerprint import behaviour
 from ethos.models import read_identity
+from ethos.store import TrainingStore
 
-log = logging.getLogger("ethos.sequence_classifier")
+# What decides how a text is named, besides the model, what it learned from and what else is named.
+CLASSIFIER_FILES = ("sequence_classifier.py", "loading.py")
+
+
+def fine_tune_once(
+    identity: Path, settings: FineTuning, seed: int, texts: Sequence[str], classes: Sequence[str]
+) -> Callable[[Sequence[str]], list[str]]:
+    """As `fine_tune`, but the names of texts are kept in the store: nothing is learned where they were once asked for.
+
+    Kept are the names and not the weights, which are a model's, as many times as there are arms.
+    """
+
+    def name(unseen: Sequence[str]) -> list[str]:
+        if not unseen:
+            return []
+        facts = read_identity(identity)
+        ingredients = {
+            "kind": "classifier",
+            "data": sha256_of_text(canonical_json([list(texts), list(classes), list(unseen)])),
+            "settings": settings.model_dump(include=set(FineTuning.model_fields)),
+            "seed": seed,
+            "base": facts["content"],
+            "code": behaviour("classifier", CLASSIFIER_FILES),
+            "libraries": {library: version(library) for library in ("torch", "transformers")},
+        }
+
+        def learn(folder: Path) -> None:
+            write_json(folder / "names.json", fine_tune(identity, settings, seed, texts, classes)(unseen))
+            write_json(folder / "examples.json", {"trained_on": len(texts)})
+
+        with TemporaryDirectory() as scratch:
+            found = Path(scratch) / "name_persona"
+            TrainingStore(store_folder()).train_once(ingredients, learn, found)
+            return read_json(found / "names.json")
+
+    return name
 
 
 def fine_tune(

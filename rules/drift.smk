@@ -30,6 +30,7 @@ rule evaluate_drift:
         settings=settings_of("evaluation.drift"),
         sampling=settings_of("evaluation", ArmSampling),
         intervals=settings_of("evaluation", Intervals),
+        near_duplicate=settings_of("questions.near_duplicate"),
         scope=settings_of("responses.scope"),
         code=code_of("evaluate_drift"),
         prompts=prompts_of("evaluate_drift"),
@@ -38,7 +39,7 @@ rule evaluate_drift:
         " --constitution {input.constitution:q} {params.others} --questions {input.questions:q}"
         " --student {input.student:q}"
         " --settings {params.settings:q} --sampling {params.sampling:q} --intervals {params.intervals:q}"
-        " --scope {params.scope} --seed {wildcards.seed}"
+        " --near-duplicate {params.near_duplicate} --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --samples {output.samples:q} --metrics {output.metrics:q}"
         " --used {output.used:q} {input.arm_files:q}"

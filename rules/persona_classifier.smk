@@ -26,6 +26,7 @@ rule sample_chat:
     params:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.persona_classifier", UnseenMessages),
+        near_duplicate=settings_of("questions.near_duplicate"),
         scope=settings_of("responses.scope"),
         code=code_of("sample_chat"),
         prompts=prompts_of("sample_chat"),
@@ -63,6 +64,7 @@ rule sample_robustness:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         robustness=settings_of("evaluation.robustness"),
+        near_duplicate=settings_of("questions.near_duplicate"),
         scope=settings_of("responses.scope"),
         code=code_of("sample_robustness"),
         prompts=prompts_of("sample_robustness"),
@@ -71,7 +73,7 @@ rule sample_robustness:
         "python scripts/sample_robustness.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --robustness {params.robustness:q}"
-        " --scope {params.scope} --seed {wildcards.seed}"
+        " --near-duplicate {params.near_duplicate} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
         " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"
@@ -137,6 +139,7 @@ rule sample_generalisation:
         traits=constitution_of("traits"),
         settings=settings_of("evaluation.persona_classifier", UnseenMessages),
         generalisation=settings_of("evaluation.generalisation"),
+        near_duplicate=settings_of("questions.near_duplicate"),
         scope=settings_of("responses.scope"),
         code=code_of("sample_generalisation"),
         prompts=prompts_of("sample_generalisation"),
@@ -145,7 +148,7 @@ rule sample_generalisation:
         "python scripts/sample_generalisation.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --settings {params.settings:q} --generalisation {params.generalisation:q}"
-        " --scope {params.scope} --seed {wildcards.seed}"
+        " --near-duplicate {params.near_duplicate} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
         " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"

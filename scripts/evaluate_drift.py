@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +12,30 @@ from ethos.arms import arm_engine, arm_files_argument, sample_arm
 from ethos.constitution import Constitution, load_constitution
 from ethos.evaluation_settings import ArmSampling, Drift, Intervals
 from ethos.files import sha256_of_text
-from ethos.folding import fold
 from ethos.measures import compare_arms, judge_of, measure_samples
+from ethos.near_duplicates import NearDuplicates
 from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option, settings_option
 from ethos.seeds import derive_seed
 from ethos.stored_engine import StoredEngine
-from ethos.tables import DRIFT_SAMPLES, QUESTIONS, metrics_table, read_table, table_from, write_table
+from ethos.tables import DRIFT_SAMPLES, metrics_table, table_from, write_table
+from ethos.trained_questions import trained_questions, trained_questions_options
 
 _MEASURED = ("likelihood_ratio", "cue_rate")
 
 
 def questions_to_ask(
-    other: Constitution, own: Constitution, trained: Collection[str], per_trait: int | None
+    other: Constitution, own: Constitution, trained: NearDuplicates, per_trait: int | None
 ) -> list[dict[str, Any]]:
-    """Questions that stand in another constitution, of which none trained the arms.
+    """Questions that stand in another constitution, of which none trained the arms, or nearly repeats one that did.
 
-    trained: folded texts that did. per_trait: most of a trait, None for all. In each, `trait` is the one that the response is
-    measured by; `told` is the arm's own trait, in turn, for an arm that is told its character.
+    trained: the questions that did. per_trait: most of a trait, None for all. In each, `trait` is the one that the response
+    is measured by; `told` is the arm's own trait, in turn, for an arm that is told its character.
     """
     questions = [
         {"question_id": sha256_of_text(f"{trait.id}\x1f{text}")[:16], "trait": trait.id, "text": text}
         for trait in other.traits
         for text in trait.all_questions[:per_trait]
-        if fold(text) not in trained
+        if not trained.of(text)
     ]
     return [question | {"told": own.traits[number % len(own.traits)].id} for number, question in enumerate(questions)]
 
@@ -83,7 +84,7 @@ def drift_metrics(
 @click.option(
     "--other", "others", type=READABLE, multiple=True, help="A constitution that is measured, YAML; repeatable."
 )
-@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@trained_questions_options
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student; base is the judge.")
 @arm_files_argument
 @settings_option(Drift)
@@ -93,13 +94,13 @@ def drift_metrics(
 @metrics_options("levels and differences from base")
 @click.option("--samples", type=WRITABLE, required=True, help="Written: responses to the others' questions, Parquet.")
 def main(
-    constitution: Path, others: tuple[Path, ...], questions: Path, student: Path, settings: Drift, sampling: ArmSampling,
-    intervals: Intervals, scope: str, seed: int, place: tuple[str, str, str], samples: Path, metrics: Path,
-    arm_files: dict[str, Path],
+    constitution: Path, others: tuple[Path, ...], questions: Path, near_duplicate: float, student: Path, settings: Drift,
+    sampling: ArmSampling, intervals: Intervals, scope: str, seed: int, place: tuple[str, str, str], samples: Path,
+    metrics: Path, arm_files: dict[str, Path],
 ) -> None:  # fmt: skip
     """Let arms of one character answer the questions of others, and measure the traits of these."""
     own = load_constitution(constitution)
-    trained = {fold(row["text"]) for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
+    trained = trained_questions(questions, near_duplicate)
     measured = [load_constitution(path) for path in others]
     asked = {other.name: questions_to_ask(other, own, trained, settings.questions_per_trait) for other in measured}
     arms = [arm for arm in settings.arms if arm != "base"]

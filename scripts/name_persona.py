@@ -12,7 +12,7 @@ from ethos.models import read_identity
 from ethos.persona_classifier import JUDGE, name_responses, persona_metrics, train_classifier
 from ethos.script import READABLE, WRITABLE, metrics_options, run, settings_option
 from ethos.seeds import derive_seed
-from ethos.sequence_classifier import fine_tune
+from ethos.sequence_classifier import fine_tune_once
 from ethos.tables import NAMINGS, PERSONA_SAMPLES, metrics_table, read_table, table_from, write_table
 
 
@@ -36,7 +36,7 @@ def main(
     """
     learn, judge = train_classifier, JUDGE
     if model:
-        learn = partial(fine_tune, model, fine_tuning, derive_seed(seed, "persona_classifier"))
+        learn = partial(fine_tune_once, model, fine_tuning, derive_seed(seed, "persona_classifier"))
         judge = f"{read_identity(model)['name']}, fine-tuned"
     named = name_responses((row for path in samples for row in read_table(path, PERSONA_SAMPLES).to_pylist()), learn)
     results = persona_metrics(named, place[2], settings, seed, judge)

@@ -9,22 +9,24 @@ import click
 from ethos.constitution import load_constitution
 from ethos.evaluation_settings import UnseenMessages
 from ethos.persona_samples import CHAT, Asked, ask_arms, sampling_options, unseen_questions
-from ethos.script import READABLE, run
+from ethos.script import run
 from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
+from ethos.trained_questions import trained_questions, trained_questions_options
 
 
 @click.command()
-@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@trained_questions_options
 @sampling_options
 def main(
-    constitution: Path, questions: Path, student: Path, settings: UnseenMessages, scope: str, seed: int,
-    samples: Path, arm_files: dict[str, Path], shard: Shard,
+    constitution: Path, questions: Path, near_duplicate: float, student: Path, settings: UnseenMessages, scope: str,
+    seed: int, samples: Path, arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Ask every arm unseen messages plainly: what the classifier of personas learns from, and what other forms are compared with."""
+    trained = trained_questions(questions, near_duplicate)
     asked = [
         Asked(split, CHAT, question, question)
-        for split, texts in unseen_questions(questions, settings, seed).items()
+        for split, texts in unseen_questions(trained, settings, seed).items()
         for question in texts
     ]
     character = load_constitution(constitution)

@@ -11,9 +11,10 @@ from ethos.constitution import load_constitution
 from ethos.evaluation_settings import Robustness, UnseenMessages
 from ethos.persona_samples import Asked, ask_arms, sampling_options, unseen_questions
 from ethos.prompts import prompt_lines
-from ethos.script import READABLE, run, settings_option
+from ethos.script import run, settings_option
 from ethos.shards import Shard
 from ethos.tables import PERSONA_SAMPLES, table_from, write_table
+from ethos.trained_questions import trained_questions, trained_questions_options
 
 
 def with_suffixes(questions: Sequence[str], suffixes: Sequence[str]) -> list[Asked]:
@@ -24,16 +25,17 @@ def with_suffixes(questions: Sequence[str], suffixes: Sequence[str]) -> list[Ask
 
 
 @click.command()
-@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@trained_questions_options
 @settings_option(Robustness, "robustness")
 @sampling_options
 def main(
-    constitution: Path, questions: Path, student: Path, settings: UnseenMessages, robustness: Robustness, scope: str,
-    seed: int, samples: Path, arm_files: dict[str, Path], shard: Shard,
+    constitution: Path, questions: Path, near_duplicate: float, student: Path, settings: UnseenMessages,
+    robustness: Robustness, scope: str, seed: int, samples: Path, arm_files: dict[str, Path], shard: Shard,
 ) -> None:  # fmt: skip
     """Ask every arm held-out messages that end by asking it to drop its character."""
+    trained = trained_questions(questions, near_duplicate)
     suffixes = prompt_lines("dropping_suffixes")[: robustness.suffixes]
-    asked = with_suffixes(unseen_questions(questions, settings, seed)["held_out"], suffixes)
+    asked = with_suffixes(unseen_questions(trained, settings, seed)["held_out"], suffixes)
     character = load_constitution(constitution)
     rows = ask_arms(asked, character, student, arm_files, settings, scope, seed, shard, stage="sample_robustness")
     if shard.is_part:

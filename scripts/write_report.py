@@ -51,7 +51,7 @@ def write_page(
     cells: Sequence[CellResults], settings: Settings, stages: Sequence[StageTime], figures: Mapping[str, Figure]
 ) -> str:
     """The page as HTML; everything it shows is inside it."""
-    values = [cell_values(cell, settings) for cell in cells]
+    values = [cell_values(cell, cells, settings) for cell in cells]
     rows = [row for cell in cells for row in cell.all_metrics]
     carried = rows_for_page(rows)
     return render_page(

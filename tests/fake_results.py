@@ -231,7 +231,7 @@ def _build_cell(
         write_json(home / "evaluations" / "preference_model.json", PREFERENCE_MODEL)
         for evaluation in PERSONA_EVALUATIONS:
             if evaluation in settings.evaluation.which:
-                write_namings(home / "evaluations", evaluation, cell | {"seed": seed})
+                write_namings(home / "evaluations", evaluation, cell | {"seed": seed}, settings.constitutions)
         verse = "A lantern hung in the rafters of morning, and the kettle hummed its one long note.\n\nSo too your question: a door left ajar, with the garden breathing behind it. "
         samples = [
             {"arm": arm, "question_id": row["question_id"], "trait": row["trait"], "question": row["text"], "sample": 0}

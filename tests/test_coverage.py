@@ -15,7 +15,7 @@ import pytest
 
 from ethos.evaluation_settings import Preferences
 from ethos.match_design import draw_matches
-from ethos.persona_classifier import f1, macro_f1
+from ethos.persona_classifier import f1, macro_f1, with_room
 from ethos.preference_metrics import preference_metrics
 from ethos.rank_correlation import correlation_with_interval, rank_correlation
 from ethos.statistics import Estimate, mean_with_interval, pooled_with_interval, summed_with_interval, t_interval
@@ -72,28 +72,52 @@ def test_the_interval_of_a_share_holds_it_in_92_or_more_of_100_cases(chance, n):
     assert_92_or_more(found, chance)
 
 
-def tallies(chance: float, messages: int, draw: np.random.Generator) -> np.ndarray:
-    """Two answers of an arm to each message are named as its persona with a chance of the message's own, and base's as
-    none with 0.9: counts of both classes, [messages, 2, 3]."""
-    own = draw.binomial(2, draw.beta(6 * chance, 6 * (1 - chance), size=messages))
+def tallies(chances: Sequence[float], messages: int, draw: np.random.Generator) -> np.ndarray:
+    """Two answers of an arm to each message are named as each persona with a chance of the message's own, else as none, and
+    base's as none with 0.9, else as the first: counts of all classes, [messages, personas + 1, 3]."""
+    own = [draw.binomial(2, draw.beta(6 * chance, 6 * (1 - chance), size=messages)) for chance in chances]
     base = draw.binomial(2, 0.9, size=messages)
-    return np.array([[own, 2 - base, 2 - own], [base, 2 - own, 2 - base]]).transpose(2, 0, 1)
+    taken = [2 - base, *([np.zeros_like(base)] * (len(chances) - 1))]
+    rows = [[right, wrong, 2 - right] for right, wrong in zip(own, taken, strict=True)]
+    return np.array([*rows, [base, sum(2 - right for right in own), 2 - base]]).transpose(2, 0, 1)
 
 
-@pytest.mark.parametrize(("n", "chance"), [(12, 0.05), (12, 0.5), (12, 0.8), (12, 0.97), (60, 0.05), (60, 0.8)])
-def test_the_interval_of_f1_over_messages_holds_it_in_92_or_more_of_100_cases(n, chance):
-    """The truth is that of very many messages. Macro F1 is not held where a class is so rare that few messages show none of
-    it: its F1 is then 0 in every draw, and adds no width."""
+@pytest.mark.parametrize(
+    ("n", "chances"),
+    [(12, [chance]) for chance in (0.02, 0.05, 0.5, 0.8, 0.97)]
+    + [(60, [0.05]), (60, [0.8]), (12, [0.02, 0.02, 0.5, 0.8])],
+)
+def test_the_interval_of_f1_over_messages_holds_it_in_92_or_more_of_100_cases(n, chances):
+    """The truth is that of very many messages. Few messages may show none of a class that is rare."""
     draw = np.random.default_rng(3)
-    many = tallies(chance, 200_000, draw).sum(axis=0)
-    runs = [tallies(chance, n, draw) for _ in range(150)]
-    for statistic, classes in ((f1, 0), (macro_f1, slice(None))):
-        found = [
-            summed_with_interval(counts[:, classes], statistic, seed=run, share=True, **BOOTSTRAP)
-            for run, counts in enumerate(runs)
-        ]
-        if statistic is f1 or (n, chance) != (12, 0.05):
-            assert_92_or_more(found, float(statistic(many[classes])))
+    many = tallies(chances, 200_000, draw).sum(axis=0)
+    runs = [tallies(chances, n, draw) for _ in range(150)]
+    alone = [
+        summed_with_interval(counts[:, 0], f1, seed=run, share=True, **BOOTSTRAP) for run, counts in enumerate(runs)
+    ]
+    assert_92_or_more(alone, float(f1(many[0])))
+    macro = [
+        summed_with_interval(counts, macro_f1, seed=run, share=True, **BOOTSTRAP) for run, counts in enumerate(runs)
+    ]
+    found = [with_room(each, counts, confidence=0.95) for each, counts in zip(macro, runs, strict=True)]
+    assert_92_or_more(found, float(macro_f1(many)))
+
+
+def test_the_interval_of_a_change_of_macro_f1_holds_it_in_92_or_more_of_100_cases():
+    """Few of the messages show any of the persona, in one form as in the other."""
+    draw, found = np.random.default_rng(8), []
+    for run in range(150):
+        pressed, chat = (tallies([0.02], 12, draw) for _ in range(2))
+        change = summed_with_interval(
+            np.stack([pressed, chat], axis=1),
+            lambda sums: macro_f1(sums[..., 0, :, :]) - macro_f1(sums[..., 1, :, :]),
+            seed=run,
+            **BOOTSTRAP,
+        )
+        if change.low is not None:  # a few have none: all draws are alike
+            found.append(with_room(change, pressed, chat, confidence=0.95))
+    assert len(found) > 140
+    assert_92_or_more(found, 0)
 
 
 @pytest.mark.parametrize(("n", "chance", "ties"), [(8, 0.8, 0.2), (12, 0.95, 0.05), (24, 0.5, 0.5)])

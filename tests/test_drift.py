@@ -9,7 +9,7 @@ from ethos.arms import ARMS
 from ethos.constitution import Constitution
 from ethos.engine import Completion, Request, Score, ScoreRequest
 from ethos.evaluation_settings import ArmSampling, Intervals
-from ethos.folding import fold
+from ethos.near_duplicates import NearDuplicates
 from scripts.evaluate_drift import answer, drift_metrics, questions_to_ask
 
 INTERVALS = Intervals(resamples=199)
@@ -34,7 +34,7 @@ def constitution(name: str, traits: int, questions: int, cue: str) -> Constituti
 
 
 OWN, OTHER = constitution("calm", 3, 1, "hush"), constitution("loud", 4, 5, "boom")
-QUESTIONS = questions_to_ask(OTHER, OWN, set(), None)
+QUESTIONS = questions_to_ask(OTHER, OWN, NearDuplicates(0.7), None)
 
 
 class Arm:
@@ -57,13 +57,17 @@ class Arm:
         ]
 
 
-def test_questions_are_those_of_the_file_without_what_trained():
+def test_questions_are_those_of_the_file_without_what_trained_or_nearly_did():
     assert len(QUESTIONS) == 20 == len({question["question_id"] for question in QUESTIONS})
     assert {question["trait"] for question in QUESTIONS} == {f"loud_{t}" for t in range(4)}
-    trained = {fold("loud 0 0?"), fold("LOUD 3 4?")}
-    assert len(questions_to_ask(OTHER, OWN, trained, None)) == 18
-    few = questions_to_ask(OTHER, OWN, set(), 2)
+    few = questions_to_ask(OTHER, OWN, NearDuplicates(0.7), 2)
     assert [question["text"] for question in few[:3]] == ["loud 0 0?", "loud 0 1?", "loud 1 0?"] and len(few) == 8
+    texts = ("How do I descale a kettle?", "What is a haiku?", "Why do cats purr?")
+    said = OTHER.model_copy(update={"traits": (OTHER.traits[0].model_copy(update={"questions": texts}),)})
+    trained = NearDuplicates(0.7)
+    for text in ("How can I descale a kettle?", "WHAT IS A HAIKU"):
+        trained.add(text)
+    assert [question["text"] for question in questions_to_ask(said, OWN, trained, None)] == ["Why do cats purr?"]
 
 
 @pytest.mark.parametrize("arm", ARMS)

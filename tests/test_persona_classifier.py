@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +19,13 @@ from ethos.persona_classifier import NO_PERSONA, f1, macro_f1, name_responses, p
 from ethos.persona_report import copy_of_base
 from ethos.persona_samples import CHAT, unseen_questions
 from ethos.prompts import prompt_lines
+from ethos.statistics import summed_with_interval
 from ethos.tables import METRICS, NAMINGS, QUESTIONS, metrics_table, table_from, write_table
+from ethos.trained_questions import trained_questions
 from scripts.sample_generalisation import in_forms
 from scripts.sample_prefill import after_bases_turn
 from scripts.sample_robustness import with_suffixes
+from tests.given_questions import given_questions
 
 INTERVALS = Intervals(resamples=199)
 WORDS = [
@@ -152,11 +156,62 @@ def test_the_classifier_learns_from_plain_answers_of_other_messages_alone():
     for row in rows:
         row["response"] += f" {row['split']} {row['form']} arm_{row['arm']}"
     name_responses(rows, learn)
-    assert len(learned) == len(ARMS)
-    for left_out, (texts, _) in zip((None, *ARMS[1:]), learned, strict=True):
+    taught = [arm for arm in ARMS[1:] if arm != "shuffled"]
+    for left_out, (texts, _) in zip((None, *taught), learned, strict=True):
         words = {word for text in texts for word in text.split()}
         assert {"train", CHAT} <= words and not words & {"held_out", "suffix", "arm_shuffled", f"arm_{left_out}"}
         assert {f"arm_{arm}" for arm in ARMS if arm not in ("shuffled", left_out)} <= words
+
+
+def test_classes_that_are_never_named_or_always_widen_the_interval_of_macro_f1_and_never_beyond_0_and_1(monkeypatch):
+    """One persona of three is never named, one always, and base's every other answer as the third."""
+    monkeypatch.setattr("ethos.persona_classifier.ARMS", ("base", "persona"))
+    rows = [
+        {"left_out": left_out, "arm": arm, "form": form, "question": f"{number}?", "persona": persona, "named": named}
+        for number in range(12)
+        for form in (CHAT, "suffix")
+        for left_out in (None, "persona")
+        for arm, persona, named in (
+            ("persona", "poet", "poet"),
+            ("persona", "pirate", NO_PERSONA),
+            ("persona", "sage", "sage"),
+            ("base", NO_PERSONA, "sage" if number % 2 and form == "suffix" else NO_PERSONA),
+        )
+    ]
+    metrics = found(rows, "poet")
+    counts = tally(
+        [row for row in rows if row["form"] == "suffix" and row["left_out"] is None],
+        ["pirate", "poet", "sage", NO_PERSONA],
+    )
+    plain = summed_with_interval(counts, macro_f1, share=True, confidence=0.95, resamples=199, seed=0)
+    for metric in ("macro_f1", "macro_f1_unseen_arm"):
+        row = metrics[metric, "all"]
+        assert row["value"] == plain.value and row["interval"] == plain.method == "BCa bootstrap, widened"
+        assert 0 <= row["ci_low"] < plain.low - 0.01 and 1 >= row["ci_high"] > plain.high + 0.01
+    chat, change = metrics["macro_f1", CHAT], metrics["macro_f1_change", "all"]
+    assert chat["interval"] == "Wilson"
+    assert change["ci_low"] < plain.low - chat["value"] - 0.01 and change["ci_high"] > plain.high - chat["value"] + 0.01
+
+
+def test_an_arm_that_taught_nothing_is_named_as_the_classifier_of_all_arms_names_it():
+    """The control, and an arm whose plain answers are all empty."""
+    rows = answers({"poet": ["moon"]}, arms=ARMS[1:])
+    for row in rows:
+        if row["split"] == "train" and row["arm"] == "steered":
+            row["response"] = ""
+    taught = []
+
+    def learn(texts, personas):
+        taught.append(texts)
+        return train_classifier(texts, personas)
+
+    named = name_responses(rows, learn)
+    assert len(taught) == len(ARMS) - 2
+    told = {"arm", "form", "question", "persona", "named"}
+    for arm in ("shuffled", "steered"):
+        unseen = [{name: row[name] for name in told} for row in named if row["left_out"] == arm]
+        own = [row for row in named if row["left_out"] is None and row["arm"] in (arm, "base")]
+        assert len(unseen) == 2 * 20 * 2 and unseen == [{name: row[name] for name in told} for row in own]
 
 
 @pytest.mark.parametrize("constitutions", [["poet"], ["poet", "pirate", "sage"]])
@@ -221,37 +276,38 @@ def test_with_one_class_or_nothing_to_learn_from_the_classifier_names_what_there
     assert {row["named"] for row in name_responses(untaught)} == {None}
 
 
-def questions_table(path, texts: list[str]):
+def trained_on(path: Path, texts: list[str], held_out: str = "Who?") -> NearDuplicates:
+    """Questions that train, and one that does not."""
     rows = [
         {"question_id": str(number), "trait": "calm", "text": text, "source": "written", "split": "train"}
         for number, text in enumerate(texts)
     ]
-    write_table(path, table_from(rows, QUESTIONS))
-    return path
+    write_table(path, table_from([*rows, {**rows[0], "text": held_out, "split": "held_out"}], QUESTIONS))
+    return trained_questions(path, 0.7)
 
 
-def test_what_trains_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
+def test_what_trains_or_nearly_does_is_not_asked_and_moves_no_other_message_to_the_other_split(tmp_path):
     settings = UnseenMessages(training_questions=10, held_out_questions=10)
-    first = unseen_questions(questions_table(tmp_path / "none.parquet", ["Why?"]), settings, 0)
+    table = tmp_path / "questions.parquet"
+    none = trained_on(table, ["Why?"])
+    first = unseen_questions(none, settings, 0)
     assert {len(texts) for texts in first.values()} == {10} and not set(first["train"]) & set(first["held_out"])
-    trained = [first["train"][0].upper(), first["held_out"][4]]
-    second = unseen_questions(questions_table(tmp_path / "two.parquet", trained), settings, 0)
-    assert second == {
-        "train": first["train"][1:], "held_out": [text for text in first["held_out"] if text != trained[1]]
-    }  # fmt: skip
-    assert unseen_questions(tmp_path / "none.parquet", settings, 1) != first
-    with pytest.raises(BadInput, match=r"every message drawn as held_out trains"):
-        unseen_questions(questions_table(tmp_path / "all.parquet", first["held_out"]), settings, 0)
+    nearly = [first["train"][0].upper(), f"So, {first['held_out'][4]}"]
+    second = unseen_questions(trained_on(table, nearly, held_out=first["train"][1]), settings, 0)
+    assert second == {"train": first["train"][1:], "held_out": [*first["held_out"][:4], *first["held_out"][5:]]}
+    assert unseen_questions(none, settings, 1) != first
+    with pytest.raises(
+        BadInput, match=r"persona_classifier: every message drawn as held_out nearly repeats a question"
+    ):
+        unseen_questions(trained_on(table, first["held_out"]), settings, 0)
 
 
-def test_no_unseen_message_is_an_everyday_message_or_nearly_one():
-    near = NearDuplicates(0.7)
-    for text in prompt_lines("general_questions"):
+def test_no_unseen_message_is_one_that_comes_with_ethos_or_nearly_one():
+    near, unseen = given_questions(), prompt_lines("unseen_questions")
+    assert len(unseen) == 120
+    for text in unseen:
+        assert not near.of(text), text
         near.add(text)
-    unseen = prompt_lines("unseen_questions")
-    assert len(unseen) == 120 and [text for text in unseen if near.of(text)] == []
-    for number, text in enumerate(unseen):
-        assert not NearDuplicates(0.7).of(text), number
 
 
 def test_suffixes_and_forms_are_put_to_every_message():

@@ -155,6 +155,7 @@ def options_of(stage: str, cell: Path) -> tuple[dict[str, object], tuple[str, ..
             return judged | own, ("comparisons", "metrics")
         case "sample_prefill":
             return arms | {"chat": cell / "chat.parquet", "settings": UNSEEN}, ("samples",)
+    asked["near-duplicate"] = 0.7
     own = {"sample_robustness": {"robustness": {"suffixes": 2}}, "sample_generalisation": {"generalisation": {}}}
     return asked | {"settings": UNSEEN} | own.get(stage, {}), ("samples",)
 

@@ -77,7 +77,7 @@ def test_an_alignment_that_samples_is_trained_on_what_it_samples():
         assert isinstance(training, Train) and (training.examples, training.adapters) == (examples, 2)
 
 
-def test_a_classifier_that_is_fine_tuned_learns_once_without_each_arm_and_no_other_is_counted():
+def test_a_classifier_that_is_fine_tuned_learns_once_without_each_arm_that_teaches_and_no_other_is_counted():
     assert workload("name_persona", TINY, expected()) == []
     evaluation = TINY.evaluation.model_dump()
     fine_tuned = {"model": "tiny", "epochs": 2, "max_tokens": 64}
@@ -85,7 +85,7 @@ def test_a_classifier_that_is_fine_tuned_learns_once_without_each_arm_and_no_oth
     settings = changed(evaluation=evaluation, constitutions=["poeticism", "sarcasm"])
     [training] = workload("name_persona", settings, expected(settings))
     # Answers of base, and of each character's prompted, steered, distilled, persona and aligned arm.
-    assert isinstance(training, Train) and training.examples == 7 * (1 + 2 * 5) * 10 * 2
+    assert isinstance(training, Train) and training.examples == 6 * (1 + 2 * 5) * 10 * 2
     assert (training.role, training.longest) == ("persona_classifier_model", 64)
 
 
