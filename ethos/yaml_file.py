@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ethos.errors import BadInput
+from ethos.errors import BadInput, what_is_wrong
 
 
 class FieldError(ValueError):
@@ -131,7 +131,8 @@ def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
 
 def _problem(model: type[BaseModel], found: Mapping[str, Any]) -> tuple[str, list[str | int]]:
     """What is wrong and where, from an error of pydantic's."""
-    location = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+    own = ("function-", "[key]")  # steps of pydantic's, not of the file
+    location = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith(own))]
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, FieldError):
         location += cause.location
@@ -140,8 +141,7 @@ def _problem(model: type[BaseModel], found: Mapping[str, Any]) -> tuple[str, lis
         near = get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return f"unknown key; {hint}", location
-    message = found["msg"].removeprefix("Value error, ")
-    return message[0].lower() + message[1:], location
+    return what_is_wrong(found), location
 
 
 def _known_fields(model: Any, location: Sequence[str | int]) -> list[str]:

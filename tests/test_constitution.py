@@ -135,7 +135,7 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
             '    questions: ["Can you hear me?"]\n',
             "",
             10,
-            "traits.1.questions: field required",
+            "traits.1.questions: is missing; add it",
             id="questions missing",
         ),
         pytest.param(
@@ -161,6 +161,20 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
         pytest.param("text: I take my time.", "text: {{ mood }}", 6, "", id="braces without quotes"),
         pytest.param("text: I take my time.", "text: 2024-13-45", 6, "", id="a date that is none"),
         pytest.param("A calm assistant.", "A calm\x07 assistant.", 2, "", id="a control character"),
+        pytest.param("[gently]", "gently", 3, "cues: must be a list: ", id="an item without its list"),
+        pytest.param(
+            '- "How do I boil an egg?"',
+            "- Quick: how do I boil an egg?",
+            9,
+            "traits.0.questions.1: must be text; put it in quotes (a colon, ",
+            id="a question with a colon without quotes",
+        ),
+        pytest.param("I listen first.", "yes", 11, "traits.1.text: must be text; put it in quotes", id="yes"),
+        pytest.param(" I listen first.", "", 11, "traits.1.text: is empty; fill it in", id="nothing"),
+        pytest.param(
+            "  - id: l", "  - I listen.\n  - id: l", 10, "traits.1: must be a mapping, ", id="text for a trait"
+        ),
+        pytest.param("name: calm", "name: Very Calm", 1, "name: must be of small letters, ", id="name with a space"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_its_line_and_field(tmp_path, old, new, line, says):

@@ -129,10 +129,10 @@ def test_lint_tells_every_error_and_ends_with_1():
     outcome = ethos("lint")
     assert outcome.exit_code == 1
     assert outcome.output.splitlines() == [
-        "constitutions/a.yaml:1: description: field required",
-        "constitutions/a.yaml:1: traits: field required",
-        "constitutions/b.yaml:1: description: field required",
-        "constitutions/b.yaml:1: traits: field required",
+        "constitutions/a.yaml:1: description: is missing; add it",
+        "constitutions/a.yaml:1: traits: is missing; add it",
+        "constitutions/b.yaml:1: description: is missing; add it",
+        "constitutions/b.yaml:1: traits: is missing; add it",
         "2 files, 4 errors, 0 findings",
     ]
 
