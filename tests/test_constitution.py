@@ -186,6 +186,31 @@ def test_a_mistake_is_told_in_one_line_with_its_line_and_field(tmp_path, old, ne
     assert "\n" not in message
 
 
+def test_a_constitution_without_traits_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"calm.yaml:4: traits: has too few items \(0\); give at least 1$"):
+        load(tmp_path, GOOD.partition("traits:")[0] + "traits: []\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["traits: &all\n  - questions: *all\n", "traits:\n  &all [*all]\n", "&all\ntraits: *all"]
+)
+def test_an_alias_within_what_it_stands_for_is_refused(tmp_path, text):
+    with pytest.raises(BadInput, match=r"calm.yaml:2: an alias \(\*\) stands within what it stands for; write it out$"):
+        load(tmp_path, text)
+
+
+def test_an_alias_may_stand_wherever_else(tmp_path):
+    text = GOOD.replace("I take my time.", "&time I take my time.").replace('"Can you hear me?"', "*time")
+    assert load(tmp_path, text).traits[1].questions == ("I take my time.",)
+
+
+def test_what_aliases_multiply_is_read_once(tmp_path):
+    """Else these would be read 2^40 times."""
+    doubled = "".join(f"a{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, 41))
+    with pytest.raises(BadInput, match="calm.yaml:.*unknown key"):
+        load(tmp_path, "a0: &a0 [x]\n" + doubled)
+
+
 def test_questions_of_a_model_stand_apart_and_who_has_none_keeps_its_canonical_content(tmp_path):
     assert "generated_questions" not in str(canonical(tmp_path, GOOD))
     text = GOOD.replace(
