@@ -123,6 +123,7 @@ def test_a_value_out_of_range_is_refused_with_its_line_and_field(tmp_path, text,
         ("introspection: {turns: 3}", "introspection.turns", "must be a multiple of 2"),
         ("rankings: {with_plain: perhaps}", "rankings.with_plain", "must be true or false"),
         ("evaluation: {capabilities: {tasks: [a b]}}", "evaluation.capabilities.tasks.0", "must be the name of a task, of letters, digits, `_`, `.`, `,`, `+` and `-`"),
+        ("evaluation: {drift: {constitutions: []}}", "evaluation.drift.constitutions", "has too few items (0); give at least 1"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_told_what_it_must_be(tmp_path, text, field, says):
