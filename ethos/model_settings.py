@@ -78,7 +78,7 @@ class ModelSource(Section):
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w.-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
+        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w./-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
         if not re.fullmatch(forms, value):
             raise ValueError(f"{value!r} is not pypi:NAME==VERSION, hub:ID@REVISION, path:FOLDER or api:MODEL@URL")
         return value

@@ -220,10 +220,16 @@ def test_a_source_that_pins_nothing_is_refused(tmp_path, source):
     assert "hub:ID@REVISION" in message
 
 
-@pytest.mark.parametrize("source", ["hub:org/model@main", "hub:model@0a1b2c", "path:/models/any where"])
+@pytest.mark.parametrize(
+    "source", ["hub:org/model@main", "hub:model@0a1b2c", "hub:org/model@refs/pr/1", "path:/models/any where"]
+)
 def test_a_source_that_is_pinned_is_taken(source):
     models = {"tiny": {"source": source}}
     assert Settings.model_validate(yaml.safe_load(SMALLEST) | {"models": models}).models["tiny"].source == source
+
+
+def test_a_prepared_models_folder_is_one_folder_whatever_its_revision_is_called():
+    assert re.fullmatch(r"tiny-[0-9a-f]{12}", ModelSource(source="hub:org/model@refs/pr/1").folder("tiny"))
 
 
 def test_a_store_in_the_home_folder_is_there(monkeypatch):
