@@ -232,6 +232,18 @@ def test_a_prepared_models_folder_is_one_folder_whatever_its_revision_is_called(
     assert re.fullmatch(r"tiny-[0-9a-f]{12}", ModelSource(source="hub:org/model@refs/pr/1").folder("tiny"))
 
 
+def test_of_the_models_those_that_the_run_wants_are_asked():
+    others = {name: {"source": f"path:build/{name}"} for name in ("encoder", "unused")}
+    models = yaml.safe_load(SMALLEST)["models"] | others
+
+    def asked(which: str) -> list[str]:
+        evaluation = {"which": [which], "persona_classifier": {"fine_tuned": {"model": "encoder"}}}
+        given = yaml.safe_load(SMALLEST) | {"models": models, "evaluation": evaluation}
+        return Settings.model_validate(given).asked_models
+
+    assert (asked("prefill"), asked("stance")) == (["tiny", "encoder"], ["tiny"])
+
+
 def test_a_store_in_the_home_folder_is_there(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     stores = ["~/ethos", "store", "/data/~/ethos"]
