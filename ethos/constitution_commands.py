@@ -23,9 +23,17 @@ def _name(context: click.Context, parameter: click.Parameter, name: str) -> str:
     return name
 
 
-def _file(named: Path) -> Path:
-    """The constitution's file, given that or, as in a config, its name."""
-    return named if named.suffix or named.exists() else FOLDER / f"{named}.yaml"
+def _files(named: Path) -> list[Path]:
+    """The files of a folder of constitutions; of one, its file, given that or, as in a config, its name."""
+    if named.is_dir():
+        return _files_in(named)
+    return [named if named.suffix or named.exists() else FOLDER / f"{named}.yaml"]
+
+
+def _files_in(folder: Path) -> list[Path]:
+    if not (paths := sorted(folder.glob("*.yaml"))):
+        raise BadInput("no constitutions here; name a file, or write one with `ethos new`", path=folder)
+    return paths
 
 
 def _write(path: Path, text: str, force: bool = False) -> None:
@@ -36,7 +44,10 @@ def _write(path: Path, text: str, force: bool = False) -> None:
 
 
 def _say_what_is_next(path: Path) -> None:
-    click.echo(f"Next: edit it (docs/constitutions.md), check it (ethos lint {path}), and name it in config.yaml.")
+    click.echo(
+        f"Next: edit it (docs/constitutions.md), check it (ethos lint {path}), and name it under `constitutions` and "
+        "`report.headline` of a copy of config.yaml."
+    )
 
 
 @click.command("new")
@@ -81,13 +92,11 @@ def import_command(
 
 
 @click.command("lint")
-@click.argument("files", nargs=-1, metavar="[NAME|FILE]...", type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, metavar="[NAME|FILE|FOLDER]...", type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Exit with code 1 on any finding, not only on files that can't be used.")
 def lint_command(files: tuple[Path, ...], strict: bool) -> None:
     """Look for weaknesses in constitutions, by default in all of constitutions/. See docs/constitutions.md."""
-    paths = tuple(map(_file, files)) or tuple(sorted(FOLDER.glob("*.yaml")))
-    if not paths:
-        raise BadInput("no constitutions here; name a file, or write one with `ethos new`", path=FOLDER)
+    paths = [path for named in files for path in _files(named)] or _files_in(FOLDER)
     findings = lint(paths)
     for line in (*findings.errors, *findings.lines):
         click.echo(line)

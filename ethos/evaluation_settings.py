@@ -141,6 +141,7 @@ class Drift(Section):
     )
     constitutions: list[Name] | None = Field(
         None,
+        min_length=1,
         description="Files in `constitutions/`, without `.yaml`, whose traits are measured; they need not be trained. The run's own "
         "if not given.",
     )

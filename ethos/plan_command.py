@@ -22,6 +22,7 @@ from ethos.store import answered_models
 from ethos.throughput import measured
 from ethos.work import read_work, unfinished_work
 from ethos.workload import RULES
+from ethos.yaml_file import YamlFile
 
 # Snakemake makes the workflow, and hands it to nobody; the Snakefile notes it here.
 _noted: dict[str, Any] = {}
@@ -91,6 +92,8 @@ def plan_command(files: tuple[Path, ...], as_json: bool, targets: tuple[str, ...
     for file in files:
         if not file.is_file():
             raise BadInput("no such file; name the run's file", path=file)
+    for file in files or [Path("config.yaml")]:
+        YamlFile(file)  # names the line of what is no YAML, as Snakemake does not
     _dry_run([*(["--configfile", *map(str, files)] if files else []), "--", *targets])
     settings, plan = plan_noted_run()
     budget, so_far = settings.execution.budget.model_dump(exclude_none=True), asdict(used_so_far(settings))

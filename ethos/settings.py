@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from ethos.evaluation_settings import Contributions, Evaluation
+from ethos.evaluation_settings import PERSONA_EVALUATIONS, Contributions, Evaluation
 from ethos.execution_settings import Execution
 from ethos.model_settings import ModelSource
 from ethos.section import Name, Section
@@ -149,6 +149,13 @@ class Settings(Section):
         """The model that is fine-tuned to name personas, if one is."""
         fine_tuned = self.evaluation.persona_classifier.fine_tuned
         return fine_tuned and fine_tuned.model
+
+    @property
+    def asked_models(self) -> list[str]:
+        """The models that a run asks or trains, by name; of the others of `models` it wants nothing."""
+        names_personas = set(PERSONA_EVALUATIONS) & set(self.evaluation.which)
+        classifier = self.persona_classifier_model if names_personas else None
+        return [*dict.fromkeys(filter(None, [*self.students, self.teacher, self.judge, classifier]))]
 
     @property
     def drifted_to(self) -> list[str]:

@@ -17,7 +17,8 @@ _HEAD = """# Settings
 Every field of a run's file (`config.yaml`, or the one named by `--configfile`), with its default. Defaults are the
 published values where there are any (arXiv 2511.01689), so a run's file states only what differs. An unknown key is
 refused. This page is written by `make docs` from `ethos/settings.py`; an editor that knows JSON schemas can check a
-file against `docs/config.schema.json`.
+file against `docs/config.schema.json`. Where Snakemake says that a file is not valid YAML, `ethos plan --configfile FILE`
+names the line.
 """
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from ethos.errors import BadInput
+from ethos.errors import BadInput, what_is_wrong
 
 
 class FieldError(ValueError):
@@ -44,7 +44,7 @@ class YamlFile:
             raise BadInput("is not UTF-8 text; save it as UTF-8", path=path) from None
         try:
             self._root = yaml.compose(text, Loader=_Loader)
-            self._refuse_duplicate_keys(self._root)
+            self._check_nodes(self._root, 1, {})
             self.value = yaml.load(text, Loader=_Loader)
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
@@ -58,21 +58,29 @@ class YamlFile:
         if not isinstance(self.value, dict):
             raise BadInput("must be a mapping of field names to values", path=path, line=1)
 
-    def _refuse_duplicate_keys(self, node: yaml.Node | None) -> None:
+    def _check_nodes(self, node: yaml.Node | None, line: int, complete: dict[int, bool]) -> None:
+        """Refuse a key that a mapping has twice, and an alias within what it stands for.
+
+        line: of what is told to be wrong with the node itself. complete: of the nodes met so far, whether all in them was met.
+        """
+        if complete.get(id(node)):
+            return
+        if id(node) in complete:
+            raise BadInput("an alias (*) stands within what it stands for; write it out", path=self.path, line=line)
+        complete[id(node)] = False
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
-                if not isinstance(key, yaml.ScalarNode):
-                    continue  # refused, with its line, when the value is made
-                if key.value in seen:
-                    raise BadInput(
-                        "is given twice; keep one", path=self.path, line=key.start_mark.line + 1, field=key.value
-                    )
-                seen.add(key.value)
-                self._refuse_duplicate_keys(value)
+                line = key.start_mark.line + 1
+                if isinstance(key, yaml.ScalarNode):  # others are refused, with their line, when the value is made
+                    if key.value in seen:
+                        raise BadInput("is given twice; keep one", path=self.path, line=line, field=key.value)
+                    seen.add(key.value)
+                    self._check_nodes(value, line, complete)
         elif isinstance(node, yaml.SequenceNode):
             for item in node.value:
-                self._refuse_duplicate_keys(item)
+                self._check_nodes(item, node.start_mark.line + 1, complete)
+        complete[id(node)] = True
 
     def line_of(self, location: Sequence[str | int]) -> int:
         """The line (from 1) of the field at `location`, or of the deepest part of it that exists."""
@@ -131,7 +139,8 @@ def parse_value(model: type[BaseModel], value: Any, error_at=None) -> Any:
 
 def _problem(model: type[BaseModel], found: Mapping[str, Any]) -> tuple[str, list[str | int]]:
     """What is wrong and where, from an error of pydantic's."""
-    location = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith("function-"))]
+    own = ("function-", "[key]")  # steps of pydantic's, not of the file
+    location = [step for step in found["loc"] if not (isinstance(step, str) and step.startswith(own))]
     cause = found.get("ctx", {}).get("error")
     if isinstance(cause, FieldError):
         location += cause.location
@@ -140,8 +149,7 @@ def _problem(model: type[BaseModel], found: Mapping[str, Any]) -> tuple[str, lis
         near = get_close_matches(str(location[-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
         return f"unknown key; {hint}", location
-    message = found["msg"].removeprefix("Value error, ")
-    return message[0].lower() + message[1:], location
+    return what_is_wrong(found), location
 
 
 def _known_fields(model: Any, location: Sequence[str | int]) -> list[str]:

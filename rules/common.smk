@@ -61,6 +61,15 @@ try:
             )
     for folder in ("results", "logs", "benchmarks", settings.execution.store):
         check_writable(Path(folder))
+    for name in settings.asked_models:
+        model = settings.models[name]
+        prepared = Path(settings.execution.store, "models", model.folder(name), "identity.json")
+        if model.local and not model.local.is_dir() and not prepared.is_file():
+            raise BadInput(
+                "no such folder; correct the config",
+                path=model.local,
+                field=f"models.{name}.source",
+            )
     for number, prompts in enumerate(settings.questions.extra):
         if prompts.file and not prompts.file.is_file():
             raise BadInput(

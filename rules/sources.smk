@@ -46,14 +46,8 @@ prompt_tables = [
 
 def model_files(wildcards):
     """The files of a local model, so that a change in them is seen; none for one that is fetched."""
-    source = settings.models[model_folders[wildcards.folder]].source
-    if not source.startswith("path:"):
-        return []
-    return sorted(
-        str(path)
-        for path in Path(source.removeprefix("path:")).expanduser().glob("*")
-        if path.is_file()
-    )
+    folder = settings.models[model_folders[wildcards.folder]].local
+    return sorted(str(path) for path in folder.glob("*") if path.is_file()) if folder else []
 
 
 def prompts_file(wildcards):

@@ -135,7 +135,7 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
             '    questions: ["Can you hear me?"]\n',
             "",
             10,
-            "traits.1.questions: field required",
+            "traits.1.questions: is missing; add it",
             id="questions missing",
         ),
         pytest.param(
@@ -161,6 +161,20 @@ def test_every_change_of_what_is_said_changes_the_canonical_content(tmp_path, ol
         pytest.param("text: I take my time.", "text: {{ mood }}", 6, "", id="braces without quotes"),
         pytest.param("text: I take my time.", "text: 2024-13-45", 6, "", id="a date that is none"),
         pytest.param("A calm assistant.", "A calm\x07 assistant.", 2, "", id="a control character"),
+        pytest.param("[gently]", "gently", 3, "cues: must be a list: ", id="an item without its list"),
+        pytest.param(
+            '- "How do I boil an egg?"',
+            "- Quick: how do I boil an egg?",
+            9,
+            "traits.0.questions.1: must be text; put it in quotes (a colon, ",
+            id="a question with a colon without quotes",
+        ),
+        pytest.param("I listen first.", "yes", 11, "traits.1.text: must be text; put it in quotes", id="yes"),
+        pytest.param(" I listen first.", "", 11, "traits.1.text: is empty; fill it in", id="nothing"),
+        pytest.param(
+            "  - id: l", "  - I listen.\n  - id: l", 10, "traits.1: must be a mapping, ", id="text for a trait"
+        ),
+        pytest.param("name: calm", "name: Very Calm", 1, "name: must be of small letters, ", id="name with a space"),
     ],
 )
 def test_a_mistake_is_told_in_one_line_with_its_line_and_field(tmp_path, old, new, line, says):
@@ -170,6 +184,31 @@ def test_a_mistake_is_told_in_one_line_with_its_line_and_field(tmp_path, old, ne
     message = str(refused.value)
     assert message.startswith(f"{tmp_path / 'calm.yaml'}:{line}: {says}"), message
     assert "\n" not in message
+
+
+def test_a_constitution_without_traits_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"calm.yaml:4: traits: has too few items \(0\); give at least 1$"):
+        load(tmp_path, GOOD.partition("traits:")[0] + "traits: []\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["traits: &all\n  - questions: *all\n", "traits:\n  &all [*all]\n", "&all\ntraits: *all"]
+)
+def test_an_alias_within_what_it_stands_for_is_refused(tmp_path, text):
+    with pytest.raises(BadInput, match=r"calm.yaml:2: an alias \(\*\) stands within what it stands for; write it out$"):
+        load(tmp_path, text)
+
+
+def test_an_alias_may_stand_wherever_else(tmp_path):
+    text = GOOD.replace("I take my time.", "&time I take my time.").replace('"Can you hear me?"', "*time")
+    assert load(tmp_path, text).traits[1].questions == ("I take my time.",)
+
+
+def test_what_aliases_multiply_is_read_once(tmp_path):
+    """Else these would be read 2^40 times."""
+    doubled = "".join(f"a{number}: &a{number} [*a{number - 1}, *a{number - 1}]\n" for number in range(1, 41))
+    with pytest.raises(BadInput, match="calm.yaml:.*unknown key"):
+        load(tmp_path, "a0: &a0 [x]\n" + doubled)
 
 
 def test_questions_of_a_model_stand_apart_and_who_has_none_keeps_its_canonical_content(tmp_path):

@@ -43,6 +43,7 @@ def test_a_new_constitution_is_right_and_teaches_by_comments():
     assert outcome.exit_code == 0
     assert outcome.output.startswith("constitutions/calm.yaml: two traits")
     assert "ethos lint constitutions/calm.yaml" in outcome.output
+    assert "under `constitutions` and `report.headline` of a copy of config.yaml" in outcome.output
     path = Path("constitutions/calm.yaml")
     assert [len(trait.questions) for trait in load_constitution(path).traits] == [5, 5]
     assert path.read_text().count("#") >= 8
@@ -129,16 +130,26 @@ def test_lint_tells_every_error_and_ends_with_1():
     outcome = ethos("lint")
     assert outcome.exit_code == 1
     assert outcome.output.splitlines() == [
-        "constitutions/a.yaml:1: description: field required",
-        "constitutions/a.yaml:1: traits: field required",
-        "constitutions/b.yaml:1: description: field required",
-        "constitutions/b.yaml:1: traits: field required",
+        "constitutions/a.yaml:1: description: is missing; add it",
+        "constitutions/a.yaml:1: traits: is missing; add it",
+        "constitutions/b.yaml:1: description: is missing; add it",
+        "constitutions/b.yaml:1: traits: is missing; add it",
         "2 files, 4 errors, 0 findings",
     ]
 
 
 def test_lint_with_nothing_to_read_says_what_to_do():
     assert "ethos new" in str(ethos("lint").exception)
+    Path("empty").mkdir()
+    assert str(ethos("lint", "empty").exception).startswith("empty: no constitutions here; ")
+
+
+def test_lint_reads_the_files_of_a_folder():
+    import_kind("--output", "mine/kind.yaml")
+    ethos("new", "calm")
+    Path("mine/notes.txt").write_text("No constitution.")
+    assert ethos("lint", "mine").output.splitlines()[-1].startswith("1 file, 0 errors")
+    assert ethos("lint", "mine", "calm").output.splitlines()[-1].startswith("2 files, 0 errors")
 
 
 def test_the_command_ends_bad_input_in_one_line(folder):

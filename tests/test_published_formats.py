@@ -110,7 +110,7 @@ def test_the_id_of_a_trait_is_made_of_its_words_alone(text, name):
         ('[\n{"trait": "a",}\n]', ":2: is not JSON"),
         ('{"trait": "I wait.", "questions": ["Why?"]}\n{"trait": }\n', ":2: is not JSON"),
         ('["I wait."]', ": traits.0: "),
-        ('[{"questions": ["Why?"]}]', ": traits.0.trait: field required"),
+        ('[{"questions": ["Why?"]}]', ": traits.0.trait: is missing; add it"),
         ('[{"trait": "I wait.", "question": ["Why?"]}]', ": traits.0.question: unknown key; did you mean 'questions'?"),
         ('{"trait": "I wait.", "questions": ["Why?", 3]}', ":1: traits.0.questions.1: "),
         ('[{"trait": "I wait."}]', ": traits.0.questions: has no questions of its own; write at least one"),

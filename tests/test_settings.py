@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from ethos.errors import BadInput
+from ethos.constitution import Constitution
+from ethos.errors import _PATTERNS, BadInput, what_is_wrong
 from ethos.settings import ModelSource, Settings, load_settings, settings_from
 from ethos.settings_docs import config_docs, config_schema, write_docs
 
@@ -100,6 +103,66 @@ def test_a_value_out_of_range_is_refused_with_its_line_and_field(tmp_path, text,
     assert refusal(tmp_path, SMALLEST + text).startswith(f"{NEXT_LINE + 1}: {field}: ")
 
 
+@pytest.mark.parametrize(
+    ("text", "field", "says"),
+    [
+        ("run: My Run", "run", "must be of small letters, digits, `_`, `.` and `-`, a letter or digit first"),
+        ("models: {My Model: {source: path:a}}", "models.My Model", "must be of small letters, digits, `_`, `.` and `-`, a letter or digit first"),
+        ("models: {}", "models", "has too few items (0); give at least 1"),
+        ("models: {a: {source: path:a, thinking_tags: [a, b, c]}}", "models.a.thinking_tags", "has too many items (3); give at most 2"),
+        ("models: {a: {source: path:a, license: Apache 2}}", "models.a.license", "must be a licence as the Hub spells it, as apache-2.0"),
+        ("students: tiny", "students", "must be a list: [a, b], or each item on a line of its own behind `- `"),
+        ("execution:", "execution", "is empty; fill it in"),
+        ("execution: {threads: 0}", "execution.threads", "must be at least 1"),
+        ("execution: {threads: 1.5}", "execution.threads", "must be a whole number"),
+        ("execution: {device: gpu}", "execution.device", "must be 'auto', 'cpu' or 'cuda'"),
+        ("questions: {held_out: a tenth}", "questions.held_out", "must be a number"),
+        ("questions: {held_out: 0}", "questions.held_out", "must be more than 0.0"),
+        ("questions: {held_out: 1}", "questions.held_out", "must be less than 1.0"),
+        ("questions: {general: 201}", "questions.general", "must be at most 200"),
+        ("introspection: {turns: 3}", "introspection.turns", "must be a multiple of 2"),
+        ("rankings: {with_plain: perhaps}", "rankings.with_plain", "must be true or false"),
+        ("evaluation: {capabilities: {tasks: [a b]}}", "evaluation.capabilities.tasks.0", "must be the name of a task, of letters, digits, `_`, `.`, `,`, `+` and `-`"),
+        ("evaluation: {drift: {constitutions: []}}", "evaluation.drift.constitutions", "has too few items (0); give at least 1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_what_it_must_be(tmp_path, text, field, says):
+    with pytest.raises(BadInput) as refused:
+        settings_from(yaml.safe_load(SMALLEST) | yaml.safe_load(text), [])
+    assert str(refused.value) == f"--config: {field}: {says}"
+
+
+def test_a_key_that_is_given_itself_is_not_told(tmp_path):
+    given = SMALLEST.replace("path:build/tiny\n", "api:big@https://api.example.org/v1\n    key: sk-hush\n")
+    said = "6: models.tiny.key: must name an environment variable, as SOME_API_KEY, and not be the key itself"
+    assert refusal(tmp_path, given) == said
+
+
+@pytest.mark.parametrize("wrong", [None, "?", -1.5, float("nan"), [], [None] * 3, {}, {"?": 1}, {1: 1}], ids=repr)
+def test_no_field_is_refused_in_pydantics_words(wrong):
+    """Of all fields, those of each depth take their turn."""
+    whole = loaded("").model_dump(mode="json") | {"contributions": {"constitution": "poeticism"}}
+    for depth in range(5):
+        with pytest.raises(ValidationError) as refused:
+            Settings.model_validate(with_all_at(depth, whole, wrong))
+        said = [what_is_wrong(error) for error in refused.value.errors() if error["type"] != "extra_forbidden"]
+        assert said and [line for line in said if re.search("should|valid|input|instance|pattern", line, re.I)] == []
+
+
+def with_all_at(depth: int, value: Any, wrong: Any) -> Any:
+    """The value, with something else for all that stands at a depth in it."""
+    if depth == 0:
+        return wrong
+    if isinstance(value, dict):
+        return {name: with_all_at(depth - 1, inner, wrong) for name, inner in value.items()}
+    return [with_all_at(depth - 1, inner, wrong) for inner in value] if isinstance(value, list) else value
+
+
+def test_every_pattern_of_a_field_is_told_in_words():
+    schemas = config_schema() + json.dumps(Constitution.model_json_schema())
+    assert {json.loads(found) for found in re.findall(r'"pattern": ("(?:[^"\\\\]|\\\\.)*")', schemas)} == set(_PATTERNS)
+
+
 @pytest.mark.parametrize("device", ["auto", "cpu", "cuda"])
 def test_values_at_the_ends_of_their_ranges_are_taken(device):
     settings = loaded(f"seeds: [0, {2**32 - 1}]\nexecution: {{device: {device}}}\nrankings: {{with_plain: true}}\n")
@@ -133,7 +196,7 @@ def test_a_model_without_a_dialect_is_prepared_as_it_always_was():
 
 
 def test_a_missing_field_is_named(tmp_path):
-    assert refusal(tmp_path, SMALLEST.replace("teacher: tiny\n", "")) == "1: teacher: field required"
+    assert refusal(tmp_path, SMALLEST.replace("teacher: tiny\n", "")) == "1: teacher: is missing; add it"
 
 
 @pytest.mark.parametrize(
@@ -157,10 +220,35 @@ def test_a_source_that_pins_nothing_is_refused(tmp_path, source):
     assert "hub:ID@REVISION" in message
 
 
-@pytest.mark.parametrize("source", ["hub:org/model@main", "hub:model@0a1b2c", "path:/models/any where"])
+@pytest.mark.parametrize(
+    "source", ["hub:org/model@main", "hub:model@0a1b2c", "hub:org/model@refs/pr/1", "path:/models/any where"]
+)
 def test_a_source_that_is_pinned_is_taken(source):
     models = {"tiny": {"source": source}}
     assert Settings.model_validate(yaml.safe_load(SMALLEST) | {"models": models}).models["tiny"].source == source
+
+
+def test_a_prepared_models_folder_is_one_folder_whatever_its_revision_is_called():
+    assert re.fullmatch(r"tiny-[0-9a-f]{12}", ModelSource(source="hub:org/model@refs/pr/1").folder("tiny"))
+
+
+def test_of_the_models_those_that_the_run_wants_are_asked():
+    others = {name: {"source": f"path:build/{name}"} for name in ("encoder", "unused")}
+    models = yaml.safe_load(SMALLEST)["models"] | others
+
+    def asked(which: str) -> list[str]:
+        evaluation = {"which": [which], "persona_classifier": {"fine_tuned": {"model": "encoder"}}}
+        given = yaml.safe_load(SMALLEST) | {"models": models, "evaluation": evaluation}
+        return Settings.model_validate(given).asked_models
+
+    assert (asked("prefill"), asked("stance")) == (["tiny", "encoder"], ["tiny"])
+
+
+def test_a_store_in_the_home_folder_is_there(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    stores = ["~/ethos", "store", "/data/~/ethos"]
+    there = [loaded(f"execution: {{store: {store}}}").execution.store for store in stores]
+    assert there == ["/home/somebody/ethos", *stores[1:]]
 
 
 def test_a_wheel_must_name_the_file_inside_it(tmp_path):

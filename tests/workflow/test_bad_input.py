@@ -43,6 +43,12 @@ def error_line(checkout: Checkout, *arguments: str) -> str:
             "per_qestion:",
             ("config/test.yaml:", "responses.per_qestion", "did you mean 'per_question'"),
         ),
+        (
+            "config/test.yaml",
+            "path:build/tiny",
+            "path:build/tinny",
+            ("build/tinny: models.tiny.source: no such folder",),
+        ),
         ("config/test.yaml", "judge: tiny", "judge: tinny", ("config/test.yaml", "'tinny'", "tiny")),
         (
             "config/test.yaml",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
@@ -134,3 +135,10 @@ def test_a_mistake_is_told_as_it_is_by_the_workflow(checkout: Checkout) -> None:
     assert "No rule to produce nonsense" in _error(ethos(checkout, *asked, "nonsense"))
     checkout.edit("config/test.yaml", "judge: tiny", "judge: tinny")
     assert _error(ethos(checkout, *asked)).count("\n") == 1
+
+
+def test_a_file_that_is_no_yaml_is_told_with_its_line(checkout: Checkout) -> None:
+    for file, asked in (("config/test.yaml", ("--configfile", "config/test.yaml")), ("config.yaml", ())):
+        checkout.edit(file, "\nmodels:\n", "\nmodels: [\n")
+        told = _error(ethos(checkout, "plan", *asked))
+        assert re.fullmatch(rf"error: {file}:\d+: broken YAML, [^\n]*\n", told)
