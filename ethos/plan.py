@@ -165,7 +165,7 @@ class Planner:
                 cost += self._of_requests(step.rule, told, machine, left, parts, exact=exact and not stored)
         if step.needed:
             cost += Cost(
-                seconds=START if work else _seconds_before(step), disk=self._fetched(step)
+                seconds=START if work else _seconds_before(step), disk=self._fetched(step) + self._merged(step)
             )
             return replace(cost, gpu_hours=taken * cost.seconds / 3600)
         return _as_on_record(cost, step.ledger) if step.ledger else cost
@@ -232,6 +232,14 @@ class Planner:
         return [
             name for name, model in models if not model.is_api and not found_mb(weight_folders(self.settings, name))
         ]
+
+    def _merged(self, step: Step) -> float:
+        """MB of the persona that a step merges, whose rank is the sum of both; the store has none, and one that is there is
+        written over."""
+        if step.rule != "merge_persona" or step.ledger:
+            return 0.0
+        rank = self.settings.distillation.lora.rank + self.settings.introspection.lora.rank
+        return _adapter_mb(rank, self._machines[step.wildcards["student"]])
 
     def _fetched(self, step: Step) -> float:
         """MB of the model that a step fetches."""

@@ -169,6 +169,19 @@ def test_a_budget_that_a_guess_passes_is_refused_with_the_models_that_were_guess
         plan_command.refuse_over_budget()
 
 
+def test_a_merged_persona_takes_the_ranks_of_both_and_no_copy_in_the_store(tmp_path: Path, ledger: Path):
+    ranks = {"distillation": 16, "introspection": 8}
+    settings = changed(
+        **{name: getattr(TINY, name).model_dump() | {"lora": {"rank": rank}} for name, rank in ranks.items()}
+    )
+    steps = [Step("train_distilled", CELL), Step("merge_persona", CELL, (0,))]
+    stages = planned(steps, tmp_path, settings).stages
+    of_rank = stages["train_distilled"].disk / 2 / 16
+    assert stages["merge_persona"].disk == pytest.approx(of_rank * (16 + 8)) and of_rank > 0
+    again = planned([steps[0], replace(steps[1], ledger=ledger)], tmp_path, settings).stages["merge_persona"]
+    assert (again.jobs_to_do, again.disk) == (1, 0)  # written over
+
+
 @pytest.mark.parametrize("shards", [0, 4])
 def test_what_killed_jobs_have_answered_is_not_to_do_again(tmp_path: Path, shards: int):
     killed = [
