@@ -56,7 +56,7 @@ slurm-down: $(READY) ## End what slurm-up started, and nothing else.
 # Installed once; again only when the lock or the project's metadata changes.
 $(READY): envs/ethos.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Ethos needs Python 3.11 or newer; try make PYTHON=python3.11")'
-	@echo "Setting up $(VENV), once; this takes a few minutes."
+	@echo "Setting up $(VENV), once; this takes a few minutes to a quarter of an hour."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/ethos.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

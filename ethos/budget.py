@@ -61,17 +61,16 @@ def used(works: Iterable[Work], run: str, settings: Execution) -> Use:
     return sum((use_of(work, settings) for work in works if work.run == run), Use())
 
 
-def refuse_beyond(budget: Budget, before: Use, more: Use, what: str) -> None:
-    """Raise BadInput where more would pass a limit, or where a limit is reached already. what: needs more."""
+def refuse_beyond(budget: Budget, before: Use, more: Use, what: str, *, but: str = "") -> None:
+    """Raise BadInput where more would pass a limit, or where a limit is reached already. what: needs more. but: what speaks
+    against the numbers, a sentence."""
     for name, limit in budget.model_dump(exclude_none=True).items():
         so_far, further = getattr(before, name), getattr(more, name)
         if so_far >= limit or so_far + further > limit:
             takes = f"about {spell_amount(further)}" if further else "more"
-            raise BadInput(
-                f"{spell_amount(so_far)} of {spell_amount(limit)} are used, and {what} takes {takes}. Nothing is lost: raise it, "
-                "and run again",
-                field=f"execution.budget.{name}",
-            )
+            told = f"{spell_amount(so_far)} of {spell_amount(limit)} are used, and {what} takes {takes}."
+            sentences = [told, but, "Nothing is lost: raise it, and run again"]
+            raise BadInput(" ".join(filter(None, sentences)), field=f"execution.budget.{name}")
 
 
 def spell_amount(amount: float) -> str:

@@ -66,6 +66,7 @@ def model_card(cell: Cell, arm: str, *, merged: bool) -> str:
         "base": source_in_words(cell.student, cell.source),
         "content": facts["content"],
         "dtype": dtype,
+        "engine": facts.get("engine", "transformers"),
         "constitution": constitution.name,
         "traits": constitution.traits,
         "imported": written_before(constitution),

@@ -30,8 +30,15 @@ class ApiLimits(Section):
         description="Most tokens, prompts included, ever bought of the model for this store; no limit if not given.",
     )
     max_money: float | None = Field(
-        None, gt=0, description="Most money ever spent on the model for this store, in the currency of the prices."
+        None,
+        gt=0,
+        description="Most money ever spent on the model for this store, in the currency of the prices, which it needs.",
     )
+
+    @property
+    def costs(self) -> bool:
+        """Whether the model has a price."""
+        return self.prompt_price > 0 or self.completion_price > 0
 
 
 class Vllm(Section):
@@ -118,7 +125,7 @@ class Budget(Section):
     )
     gpu_hours: float | None = Field(None, gt=0, description="The same on GPUs, times the GPUs of a job.")
     money: float | None = Field(
-        None, gt=0, description="Money for models behind endpoints, by the prices in `execution.api`."
+        None, gt=0, description="Money for models behind endpoints, by the prices in `execution.api`, which it needs."
     )
 
 

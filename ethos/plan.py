@@ -16,7 +16,7 @@ from ethos.constitution import Constitution
 from ethos.cost import Cost
 from ethos.counts import Counts, count
 from ethos.execution_settings import ApiLimits
-from ethos.resources import gpus, processes, weight_folders, weights_mb
+from ethos.resources import found_mb, gpus, processes, weight_folders, weights_mb
 from ethos.run_steps import Step, Steps
 from ethos.settings import Settings
 from ethos.throughput import START, Machine, Throughput, on_record
@@ -33,11 +33,13 @@ _TOKEN_BYTES, _ENTRY_BYTES = 5, 500
 
 @dataclass(frozen=True)
 class Plan:
-    """stages: by rule, in the order in which they run. longest: time of the longest chain of jobs, and their rules."""
+    """stages: by rule, in the order in which they run. longest: time of the longest chain of jobs, and their rules. not_fetched:
+    models whose size is not known yet; none where nothing is to do."""
 
     run: str
     stages: dict[str, Cost]
     longest: tuple[float, list[str]]
+    not_fetched: Sequence[str] = ()
 
     @property
     def total(self) -> Cost:
@@ -53,7 +55,8 @@ class Plan:
         """For programs; fields as in `Cost`."""
         stages = [{"stage": rule} | cost.as_json() for rule, cost in self.stages.items()]
         path = {"seconds": round(self.longest[0], 3), "stages": self.longest[1]}
-        return {"run": self.run, "stages": stages, "total": self.total.as_json(), "longest_path": path}
+        told = {"run": self.run, "stages": stages, "total": self.total.as_json(), "longest_path": path}
+        return told | {"not_fetched": [*self.not_fetched]}
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,9 @@ class Planner:
             stage = steps[place].stage
             stages[stage] = stages.get(stage, Cost()) + costs[place]
         seconds, path = steps.longest_path([cost.seconds for cost in costs])
-        return Plan(self.settings.run, stages, (seconds, [steps[place].rule for place in path if steps[place].needed]))
+        longest = seconds, [steps[place].rule for place in path if steps[place].needed]
+        not_fetched = self._not_fetched() if any(step.needed for step in steps) else []
+        return Plan(self.settings.run, stages, longest, not_fetched)
 
     def _asked_of_expected(self, steps: Steps, counted: Callable[..., Counts]) -> dict[str, float]:
         """By rule: how many requests finished jobs made, of those that settings alone let expect; fixed numbers left out."""
@@ -159,7 +164,9 @@ class Planner:
                 left = (told.calls * share - stored) / parts
                 cost += self._of_requests(step.rule, told, machine, left, parts, exact=exact and not stored)
         if step.needed:
-            cost += Cost(seconds=START if work else _seconds_before(step), disk=self._fetched(step))
+            cost += Cost(
+                seconds=START if work else _seconds_before(step), disk=self._fetched(step) + self._merged(step)
+            )
             return replace(cost, gpu_hours=taken * cost.seconds / 3600)
         return _as_on_record(cost, step.ledger) if step.ledger else cost
 
@@ -203,7 +210,7 @@ class Planner:
         spread = self.settings.execution.training.of(training.kind)
         seconds, measured = self.throughput.training_seconds(training, machine, spread)
         rank = training.settings.lora.rank if training.settings else 0
-        kept = 2 * training.adapters * _ADAPTER * rank * math.sqrt(machine.weights / _EIGHT_BILLION)  # in the store too
+        kept = 2 * training.adapters * _adapter_mb(rank, machine)  # in the store too
         return Cost(trainings_to_do=share, seconds=share * seconds, disk=share * kept, measured=measured or not share)
 
     @cached_property
@@ -220,12 +227,30 @@ class Planner:
             for name, model in self.settings.models.items()
         }
 
+    def _not_fetched(self) -> list[str]:
+        models = self.settings.models.items()
+        return [
+            name for name, model in models if not model.is_api and not found_mb(weight_folders(self.settings, name))
+        ]
+
+    def _merged(self, step: Step) -> float:
+        """MB of the persona that a step merges, whose rank is the sum of both; the store has none, and one that is there is
+        written over."""
+        if step.rule != "merge_persona" or step.ledger:
+            return 0.0
+        rank = self.settings.distillation.lora.rank + self.settings.introspection.lora.rank
+        return _adapter_mb(rank, self._machines[step.wildcards["student"]])
+
     def _fetched(self, step: Step) -> float:
         """MB of the model that a step fetches."""
         folder = step.wildcards.get("folder")
         return sum(
             self._machines[name].weights for name, model in self.settings.models.items() if model.folder(name) == folder
         )
+
+
+def _adapter_mb(rank: int, machine: Machine) -> float:
+    return _ADAPTER * rank * math.sqrt(machine.weights / _EIGHT_BILLION)
 
 
 def _seconds_before(step: Step) -> float:

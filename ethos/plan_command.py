@@ -15,7 +15,7 @@ from ethos.budget import Use, refuse_beyond, spell_amount, used
 from ethos.errors import BadInput
 from ethos.model_settings import check_key
 from ethos.plan import Plan, Planner
-from ethos.plan_table import plan_table
+from ethos.plan_table import plan_table, tell_not_fetched
 from ethos.run_steps import steps_of
 from ethos.settings import Settings
 from ethos.store import answered_models
@@ -52,7 +52,8 @@ def refuse_over_budget() -> None:
     if settings.execution.budget.model_dump(exclude_none=True):
         _, plan = plan_noted_run()
         if plan.total.jobs_to_do:
-            refuse_beyond(settings.execution.budget, used_so_far(settings), plan.use, "what is to do")
+            budget, guessed = settings.execution.budget, tell_not_fetched(plan)
+            refuse_beyond(budget, used_so_far(settings), plan.use, "what is to do", but=guessed)
 
 
 def refuse_missing_keys() -> None:

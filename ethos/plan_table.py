@@ -27,7 +27,17 @@ def plan_table(plan: Plan) -> str:
         lines += ["~ calls: expected, since earlier stages or what models say will decide."]
     if not total.measured:
         lines += ["~ time: by stated defaults, since no such work of that model was measured here."]
+    if plan.not_fetched:
+        lines += [tell_not_fetched(plan)]
     return "\n".join(lines)
+
+
+def tell_not_fetched(plan: Plan) -> str:
+    """Which models' sizes are guesses; nothing, where none is."""
+    if not plan.not_fetched:
+        return ""
+    names = ", ".join(plan.not_fetched)
+    return f"Not fetched yet, so counted as eight billion parameters: {names}. After `snakemake prepare` the plan knows the size."
 
 
 def _row(name: str, cost: Cost, total: Cost) -> list[str]:

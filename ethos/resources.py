@@ -22,12 +22,15 @@ _SECONDS_PER_TOKEN = {"cuda": 1 / 1_000 / 16_000, "cpu": 1 / 300 / 270}
 _ALIGNMENTS = ("train_aligned", "train_shuffled")
 
 
+def found_mb(folders: Iterable[Path]) -> int:
+    """The size of a model's weights, MB (10^6 bytes), in the first of the folders that has any; 0 where none has."""
+    sizes = (sum(path.stat().st_size for path in folder.glob("*.safetensors")) for folder in folders)
+    return next((-(-size // 10**6) for size in sizes if size), 0)
+
+
 def weights_mb(folders: Iterable[Path]) -> int:
-    """The size of a model's weights, MB (10^6 bytes), in the first of the folders that has any."""
-    for folder in folders:
-        if size := sum(path.stat().st_size for path in folder.glob("*.safetensors")):
-            return -(-size // 10**6)
-    return UNKNOWN_MODEL
+    """The size of a model's weights, MB, or a guess where there are none yet."""
+    return found_mb(folders) or UNKNOWN_MODEL
 
 
 def weight_folders(settings: Settings, name: str) -> list[Path]:

@@ -8,6 +8,7 @@ Jobs are given the values as parameters, and this file does not count as their c
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -138,6 +139,28 @@ class Settings(Section):
             training = getattr(self, name)
             if training.batch_size % spread and not training.is_online:
                 raise FieldError(f"must be a multiple of `execution.training.processes` ({spread})", name, "batch_size")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_on_money_hold(self) -> Settings:
+        """A limit of a model that is never asked, or of money that nothing is said to cost, would be none."""
+        asked = [name for name, model in self.models.items() if model.is_api]
+        for name, limits in self.execution.api.items():
+            if name not in asked:
+                near = get_close_matches(name, asked, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(asked) or 'none'}"
+                raise FieldError(f"is no model behind an endpoint (`api:`); {hint}", "execution", "api", name)
+            if limits.max_money and not limits.costs:
+                message = (
+                    "is never reached without prices; give `prompt_price` and `completion_price`, or limit `max_tokens`"
+                )
+                raise FieldError(message, "execution", "api", name, "max_money")
+        if self.execution.budget.money and not any(limits.costs for limits in self.execution.api.values()):
+            message = (
+                "is never reached, since no model has a price; give `prompt_price` and `completion_price` under "
+                "`execution.api`, or leave it out"
+            )
+            raise FieldError(message, "execution", "budget", "money")
         return self
 
     def _require_model(self, name: str, *location: str | int) -> None:

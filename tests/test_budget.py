@@ -80,6 +80,13 @@ def test_what_passes_a_limit_is_refused_in_one_line(before: Use, more: Use, said
     assert str(error.value) == f"{said} Nothing is lost: raise it, and run again"
 
 
+def test_what_speaks_against_the_numbers_is_said_before_what_to_do():
+    with pytest.raises(
+        BadInput, match=r" takes about 11\. Large is a guess\. Nothing is lost: raise it, and run again$"
+    ):
+        refuse_beyond(Budget(tokens=100), Use(tokens=90), Use(tokens=11), "all", but="Large is a guess.")
+
+
 def test_what_fits_is_not_refused():
     refuse_beyond(Budget(tokens=100), Use(tokens=60, money=99), Use(tokens=40, hours=99), "all")
     refuse_beyond(Budget(), Use(tokens=10**12), Use(tokens=10**12), "all")

@@ -144,6 +144,30 @@ def test_the_card_holds_the_numbers_of_the_run_with_n_and_intervals(home: Path, 
     assert "\n| trait | accuracy |\n|---|---|\n| " in (tmp_path / "judge" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("merged", [True, False])
+def test_the_card_says_in_which_weights_the_evaluation_was_computed(
+    tmp_path: Path, tiny_model: Path, merged: bool
+) -> None:
+    shared_run(tmp_path, tiny_model)
+    identity = tmp_path / "store/models/tiny-0123/identity.json"
+    facts = json.loads(identity.read_text())
+
+    def card(place: str, *arguments: str, **changed: str) -> str:
+        identity.write_text(json.dumps(facts | changed))
+        assert export(tmp_path, tmp_path / place, *arguments).exit_code == 0
+        return (tmp_path / place / "README.md").read_text()
+
+    form = ["--merged"] if merged else []
+    differs = "" if merged else "; used unmerged, last digits may differ"
+    rounded = "The evaluation below merged the adapter into the weights in float32, then rounded to"
+    assert f"{rounded} float32{differs}.\n" in card("wide", *form)
+    narrow = card("narrow", *form, dtype="bfloat16")
+    assert f"{rounded} bfloat16 (on a CPU without instructions for bfloat16, it did not round){differs}.\n" in narrow
+    served = card("served", *form, engine="vllm")
+    assert "by vLLM, which adds the adapter without merging it; last digits" in served and rounded not in served
+    assert "The evaluation below" not in card("judge", "--arm", "preference_model")
+
+
 def test_the_card_tells_questions_that_a_model_wrote_before_the_run(tmp_path: Path, tiny_model: Path) -> None:
     shared_run(tmp_path, tiny_model)
     assert export(tmp_path, tmp_path / "before").exit_code == 0

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from ethos import plan_command
 from ethos.constitution import load_constitution
 from ethos.cost import Cost
 from ethos.counts import count
+from ethos.errors import BadInput
 from ethos.explain import Parameter, edited_traits
 from ethos.plan import Planner
-from ethos.plan_table import plan_table
+from ethos.plan_table import plan_table, tell_not_fetched
+from ethos.resources import weight_folders
 from ethos.run_steps import Step, Steps
 from ethos.settings import Settings, load_settings
 from ethos.throughput import START, Throughput
@@ -134,6 +137,49 @@ def test_hours_of_a_gpu_are_those_of_what_is_computed_here(tmp_path: Path):
     teacher = plan.stages["generate_teacher_responses"]
     assert 3 * teacher.tokens_to_do / 10**6 < teacher.money < 15 * teacher.tokens_to_do / 10**6
     assert plan.use.money == plan.total.money and plan.use.gpu_hours == plan.total.gpu_hours
+
+
+def test_a_model_that_is_not_fetched_is_named_last_and_no_more_once_it_is(tmp_path: Path, ledger: Path):
+    models = {"tiny": {"source": "hub:some/model@main"}, "far": {"source": "api:big@https://api.example.org/v1"}}
+    settings = changed(models=models, execution={"store": str(tmp_path)})
+    told = planned(CHAIN, tmp_path, settings)
+    said = "Not fetched yet, so counted as eight billion parameters: tiny. After `snakemake prepare` the plan knows the size."
+    assert plan_table(told).splitlines()[-1] == tell_not_fetched(told) == said
+    assert told.as_json()["not_fetched"] == ["tiny"]
+    done = planned([replace(step, needed=False, ledger=ledger) for step in CHAIN], tmp_path, settings)
+    assert not done.not_fetched  # nothing is to do
+    [folder] = weight_folders(settings, "tiny")
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").write_bytes(bytes(1_500_000))
+    fetched = planned(CHAIN, tmp_path, settings)
+    assert fetched.total.seconds < told.total.seconds
+    assert tell_not_fetched(fetched) == "" and "Not fetched" not in plan_table(fetched)
+
+
+def test_a_budget_that_a_guess_passes_is_refused_with_the_models_that_were_guessed(tmp_path: Path, monkeypatch):
+    settings = changed(
+        models={"tiny": {"source": "hub:some/model@main"}}, execution={"store": str(tmp_path), "budget": {"hours": 0.1}}
+    )
+    told = settings, planned(CHAIN, tmp_path, settings)
+    monkeypatch.setitem(plan_command._noted, "made_of", {"settings": settings})
+    monkeypatch.setattr("ethos.plan_command.plan_noted_run", lambda: told)
+    with pytest.raises(
+        BadInput, match=r"^execution.budget.hours: 0 of 0\.1 .* Not fetched yet, .*: tiny\. After `snake"
+    ):
+        plan_command.refuse_over_budget()
+
+
+def test_a_merged_persona_takes_the_ranks_of_both_and_no_copy_in_the_store(tmp_path: Path, ledger: Path):
+    ranks = {"distillation": 16, "introspection": 8}
+    settings = changed(
+        **{name: getattr(TINY, name).model_dump() | {"lora": {"rank": rank}} for name, rank in ranks.items()}
+    )
+    steps = [Step("train_distilled", CELL), Step("merge_persona", CELL, (0,))]
+    stages = planned(steps, tmp_path, settings).stages
+    of_rank = stages["train_distilled"].disk / 2 / 16
+    assert stages["merge_persona"].disk == pytest.approx(of_rank * (16 + 8)) and of_rank > 0
+    again = planned([steps[0], replace(steps[1], ledger=ledger)], tmp_path, settings).stages["merge_persona"]
+    assert (again.jobs_to_do, again.disk) == (1, 0)  # written over
 
 
 @pytest.mark.parametrize("shards", [0, 4])

@@ -9,7 +9,16 @@ from ethos.asks import most_tokens
 from ethos.constitution import load_constitution
 from ethos.counts import count
 from ethos.execution_settings import Execution, Jobs
-from ethos.resources import UNKNOWN_MODEL, attempt_that_computes, gpus, memory_mb, minutes, processes, weights_mb
+from ethos.resources import (
+    UNKNOWN_MODEL,
+    attempt_that_computes,
+    found_mb,
+    gpus,
+    memory_mb,
+    minutes,
+    processes,
+    weights_mb,
+)
 from ethos.settings import Settings
 from ethos.workload import workload
 from tests.conftest import ROOT
@@ -73,7 +82,7 @@ def test_a_model_is_measured_where_it_lies_and_guessed_where_it_is_not_there_yet
     source.mkdir()
     (source / "model.safetensors").write_bytes(bytes(2_500_000))
     assert weights_mb([prepared, source]) == 3
-    assert weights_mb([prepared]) == UNKNOWN_MODEL
+    assert (weights_mb([prepared]), found_mb([prepared])) == (UNKNOWN_MODEL, 0)
 
 
 def attempts(asked: Execution, **others: bool) -> list[int]:

@@ -275,6 +275,30 @@ def test_a_teacher_that_is_the_student_may_have_names():
     assert Settings.model_validate(yaml.safe_load(names)).models["big"].names == ["Qwen", "Alibaba Cloud"]
 
 
+FAR = SMALLEST.replace("students:", "  far:\n    source: api:big@https://api.example.org/v1\nstudents:")
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "said"),
+    [
+        ("api: {fra: {max_money: 20}}", "api.fra", "is no model behind an endpoint (`api:`); did you mean 'far'?"),
+        ("api: {tiny: {max_tokens: 20}}", "api.tiny", "is no model behind an endpoint (`api:`); known: far"),
+        ("api: {far: {max_money: 20}}", "api.far.max_money", "is never reached without prices; give `prompt_price` and "),
+        ("budget: {money: 20}", "budget.money", "is never reached, since no model has a price; give `prompt_price` and "),
+        ("{api: {far: {}}, budget: {money: 20}}", "budget.money", "is never reached, since no model has a price; give "),
+    ],
+)  # fmt: skip
+def test_a_limit_that_would_limit_nothing_is_refused_with_its_line(tmp_path, given, field, said):
+    refused = refusal(tmp_path, FAR + f"execution:\n  {given}\n")
+    assert refused.startswith(f"{NEXT_LINE + 3}: execution.{field}: {said}")
+
+
+@pytest.mark.parametrize("price", ["prompt_price", "completion_price"])
+def test_a_limit_on_money_is_taken_with_a_price(price):
+    limits = f"execution: {{api: {{far: {{{price}: 1, max_money: 20}}}}, budget: {{money: 20}}}}\n"
+    assert Settings.model_validate(yaml.safe_load(FAR + limits)).execution.api["far"].max_money == 20
+
+
 @pytest.mark.parametrize("name", ["''", "' Qwen'", "Qwen\\n"])
 def test_a_name_of_nothing_is_refused(tmp_path, name):
     text = TWO_MODELS.replace("[Qwen, Alibaba Cloud]", f'["{name}"]' if "\\" in name else f"[{name}]")
