@@ -28,6 +28,7 @@ rule evaluate_preferences:
         settings=settings_of("evaluation.preferences"),
         judge=judge_of_preferences,
         confidence=settings_of("evaluation.confidence"),
+        near_duplicate=settings_of("questions.near_duplicate"),
         scope=settings_of("responses.scope"),
         code=code_of("evaluate_preferences"),
         prompts=prompts_of("evaluate_preferences"),
@@ -37,7 +38,7 @@ rule evaluate_preferences:
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
         " --judge {input.judge:q} --judge-name {params.judge:q}"
         " --settings {params.settings:q} --confidence {params.confidence}"
-        " --scope {params.scope} --seed {wildcards.seed}"
+        " --near-duplicate {params.near_duplicate} --scope {params.scope} --seed {wildcards.seed}"
         " --place {wildcards.run:q} {wildcards.student:q} {wildcards.constitution:q}"
         " --matches {output.matches:q} --metrics {output.metrics:q}"
         " --used {output.used:q} {params.shard} {input.arm_files:q}"

@@ -13,7 +13,6 @@ from ethos.constitution import Constitution, load_constitution
 from ethos.engine import Request, Sampling, ScoreRequest, chat
 from ethos.errors import BadInput
 from ethos.evaluation_settings import Preferences
-from ethos.folding import fold
 from ethos.judging import ask_in_both_orders, mark
 from ethos.match_design import draw_matches
 from ethos.preference_metrics import preference_metrics
@@ -22,7 +21,8 @@ from ethos.script import READABLE, WRITABLE, metrics_options, run, scope_option,
 from ethos.seeds import derive_seed
 from ethos.shards import Shard
 from ethos.stored_engine import StoredEngine
-from ethos.tables import MATCHES, QUESTIONS, metrics_table, read_table, table_from, write_table
+from ethos.tables import MATCHES, metrics_table, table_from, write_table
+from ethos.trained_questions import trained_questions, trained_questions_options
 
 Row = Mapping[str, Any]
 
@@ -117,7 +117,7 @@ def shown_by_judge(judge: StoredEngine, answers: Sequence[Row], sampling: Sampli
 
 @click.command()
 @click.option("--constitution", type=READABLE, required=True, help="The constitution, YAML.")
-@click.option("--questions", type=READABLE, required=True, help="Questions, Parquet; what trains is not asked here.")
+@trained_questions_options
 @click.option("--student", type=READABLE, required=True, help="identity.json of the student.")
 @click.option(
     "--judge", type=READABLE, required=True, help="identity.json of who judges; the student's, by likelihood."
@@ -131,15 +131,15 @@ def shown_by_judge(judge: StoredEngine, answers: Sequence[Row], sampling: Sampli
 @click.option("--matches", type=WRITABLE, required=True, help="Written: each match, Parquet.")
 @shard_option
 def main(
-    constitution: Path, questions: Path, student: Path, judge: Path, judge_name: str,
+    constitution: Path, questions: Path, near_duplicate: float, student: Path, judge: Path, judge_name: str,
     settings: Preferences, confidence: float, scope: str, seed: int,
     place: tuple[str, str, str], matches: Path, metrics: Path, arm_files: dict[str, Path],
     shard: Shard,
 ) -> None:  # fmt: skip
     """Revealed preferences: offer each arm two single-word traits, and see which one its answer shows."""
     character = load_constitution(constitution)
-    trained = {fold(row["text"]) for row in read_table(questions, QUESTIONS).to_pylist() if row["split"] == "train"}
-    asked = [text for text in prompt_lines("general_questions") if fold(text) not in trained]
+    trained = trained_questions(questions, near_duplicate)
+    asked = [text for text in prompt_lines("general_questions") if not trained.of(text)]
     if not asked:
         raise BadInput(
             "every everyday message trains; lower questions.general or raise questions.held_out", path=questions

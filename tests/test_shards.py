@@ -131,6 +131,7 @@ def options_of(stage: str, cell: Path) -> tuple[dict[str, object], tuple[str, ..
     student = cell / "student" / "identity.json"
     arms = {"student": student, "": [cell / arm / file for arm, file in ARM_FILES.items()]}
     asked = arms | {"questions": cell / "questions.parquet"}
+    unseen = asked | {"near-duplicate": 0.7}
     judged = {"judge": student, "judge-name": "tiny", "place": ["demo", "tiny", "x"]}
     match stage:
         case "generate_teacher_responses":
@@ -142,7 +143,7 @@ def options_of(stage: str, cell: Path) -> tuple[dict[str, object], tuple[str, ..
         case "sample_arms":
             return asked, ("samples",)
         case "evaluate_preferences":
-            return asked | judged | {"settings": MATCHES}, ("matches", "metrics")
+            return unseen | judged | {"settings": MATCHES}, ("matches", "metrics")
         case "evaluate_capabilities":
             from ethos.harness import fetch_tasks
 
@@ -155,9 +156,8 @@ def options_of(stage: str, cell: Path) -> tuple[dict[str, object], tuple[str, ..
             return judged | own, ("comparisons", "metrics")
         case "sample_prefill":
             return arms | {"chat": cell / "chat.parquet", "settings": UNSEEN}, ("samples",)
-    asked["near-duplicate"] = 0.7
     own = {"sample_robustness": {"robustness": {"suffixes": 2}}, "sample_generalisation": {"generalisation": {}}}
-    return asked | {"settings": UNSEEN} | own.get(stage, {}), ("samples",)
+    return unseen | {"settings": UNSEEN} | own.get(stage, {}), ("samples",)
 
 
 def command_line(options: Mapping[str, object]) -> list[object]:
