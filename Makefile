@@ -7,7 +7,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 READY := $(VENV)/ready
 export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test test-long check format docs bench lock validator vllm vllm-cpu slurm-up slurm-down clean
+.PHONY: demo test test-long lint check format docs bench lock validator vllm vllm-cpu slurm-up slurm-down clean
 
 demo: $(READY) ## Run the main job on the embedded model, print the time by stage and where the report is.
 	snakemake --quiet rules
@@ -23,11 +23,13 @@ test: $(READY) validator ## Run all tests.
 test-long: $(READY) ## Run the tests that take minutes each: every row of the table of rebuilds, twenty kills.
 	$(PYTEST) -m long
 
-check: $(READY) ## Fast checks, before each commit.
+lint: $(READY) ## Whether the code keeps to its form.
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile rules
 	snakemake --lint
+
+check: lint ## Fast checks, before each commit.
 	$(PYTEST) -m "not slow and not long"
 
 format: $(READY) ## Let the formatters have their way.

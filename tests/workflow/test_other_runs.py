@@ -1,9 +1,8 @@
-"""The runs that take days are at least planned whole, and in seconds."""
+"""The runs that take days are at least planned whole; how long that takes is measured by tests/bench_plan.py."""
 
 from __future__ import annotations
 
 import re
-import resource
 
 import pytest
 
@@ -26,15 +25,12 @@ def project() -> Checkout:
     return Checkout(ROOT)
 
 
-def test_the_published_run_is_planned_in_seconds(project: Checkout) -> None:
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def test_the_published_run_is_planned_whole(project: Checkout) -> None:
     jobs = planned(project, "all", config="config/paper.yaml")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cells = 11 * 3 * 3  # personas, students, seeds
     for rule in ("train_aligned", "merge_persona", "evaluate_capabilities", "evaluate_preferences"):
         assert jobs[rule] == cells, rule
     assert jobs["write_report"] == 1
-    assert after.ru_utime - before.ru_utime < 20  # of the processor: other jobs of this machine are not ours
 
 
 def test_what_needs_the_network_is_prepared_in_one_go(project: Checkout) -> None:
