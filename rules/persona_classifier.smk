@@ -34,7 +34,8 @@ rule sample_chat:
     shell:
         "python scripts/sample_chat.py"
         " --constitution {input.constitution:q} --questions {input.questions:q} --student {input.student:q}"
-        " --settings {params.settings:q} --scope {params.scope} --seed {wildcards.seed}"
+        " --settings {params.settings:q}"
+        " --near-duplicate {params.near_duplicate} --scope {params.scope} --seed {wildcards.seed}"
         " --samples {output.samples:q}"
         " --used {output.used:q} {params.shard} {input.arm_files:q}"
         " 2> >(tee {log:q} >&2)"

@@ -24,11 +24,11 @@ def shown_rows(window) -> list[list[str]]:
 
 def wait_until(window, holds: Callable[[], bool]) -> None:
     """Playwright's own wait evaluates text, which the page forbids."""
-    for _ in range(100):
+    for _ in range(600):
         if holds():
             return
         window.wait_for_timeout(100)
-    pytest.fail("waited for ten seconds")
+    pytest.fail("waited for a minute")
 
 
 def visible(window, selector: str) -> list[str]:

@@ -178,7 +178,7 @@ class Terminal:
         os.close(inside)
         self.shown = ""
 
-    def wait_for(self, text: str, *, times: int = 1, seconds: float = 90) -> None:
+    def wait_for(self, text: str, *, times: int = 1, seconds: float = 300) -> None:
         end = time.monotonic() + seconds
         while self.shown.count(text) < times:
             assert time.monotonic() < end, self.shown
@@ -202,7 +202,7 @@ def test_in_a_terminal_arms_stand_side_by_side_where_there_is_room(home: Path, w
     terminal.send("/reset")
     terminal.wait_for("you: ", times=3)
     terminal.send("/quit")
-    assert terminal.process.wait(timeout=30) == 0
+    assert terminal.process.wait(timeout=120) == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.shown)
     assert bool(re.search(r"base +persona", plain)) == beside
     assert ("persona:" in plain) != beside
@@ -230,5 +230,5 @@ def test_ctrl_c_stops_an_answer_and_not_the_program(home: Path) -> None:
     terminal.wait_for("is no command")
     terminal.wait_for("you: ", times=4)
     os.write(terminal.master, b"\x04")
-    assert terminal.process.wait(timeout=30) == 0
+    assert terminal.process.wait(timeout=120) == 0
     assert "Traceback" not in terminal.shown

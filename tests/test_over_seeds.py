@@ -8,11 +8,12 @@ import pytest
 from scipy import stats
 
 from ethos.evaluation_settings import UnseenMessages
+from ethos.near_duplicates import NearDuplicates
 from ethos.over_seeds import drawn_by_seed, interval_over_seeds, over_seeds
 from ethos.persona_samples import unseen_questions
 from ethos.run_results import read_cells
 from ethos.statistics import t_interval
-from ethos.tables import METRICS, QUESTIONS, table_from, write_table
+from ethos.tables import METRICS
 from scripts.write_report import metrics_csv
 from tests.fake_metrics import estimate
 from tests.fake_results import build_run, fake_settings
@@ -97,10 +98,8 @@ def test_metrics_csv_has_the_means_without_a_seed_before_the_seeds(tmp_path):
     assert float(mean["value"]) == pytest.approx(sum(float(row["value"]) for row in own) / 2)
 
 
-def test_the_evaluations_in_which_each_seed_draws_its_own_are_those_whose_messages_or_matches_differ(tmp_path):
-    questions = tmp_path / "questions.parquet"
-    write_table(questions, table_from([], QUESTIONS))
-    asked = [unseen_questions(questions, UnseenMessages(), seed)["held_out"] for seed in (0, 1)]
+def test_the_evaluations_in_which_each_seed_draws_its_own_are_those_whose_messages_or_matches_differ() -> None:
+    asked = [unseen_questions(NearDuplicates(0.7), UnseenMessages(), seed)["held_out"] for seed in (0, 1)]
     assert set(asked[0]) != set(asked[1])
     which = ["stance", "robustness", "capabilities", "preferences"]
     assert drawn_by_seed(fake_settings(evaluation={"which": which})) == ["robustness", "preferences"]

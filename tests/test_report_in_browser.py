@@ -61,6 +61,7 @@ def report(tmp_path_factory) -> Path:
 @pytest.fixture
 def window(browser):
     page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(120_000)  # ms; a busy machine takes long over the figures
     page.messages = []
     page.on("console", lambda message: page.messages.append(message.text))
     page.on("pageerror", lambda error: page.messages.append(str(error)))
