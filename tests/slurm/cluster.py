@@ -52,7 +52,7 @@ SchedulerParameters=sched_min_interval=100000
 MpiDefault=none
 ReturnToService=2
 KillWait=2
-MinJobAge=300
+MinJobAge=3600
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
