@@ -33,7 +33,7 @@ def without_accounting() -> Iterator[None]:
 def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_they_asked_for_none(
     checkout: Checkout, finished: Checkout, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask_for(checkout, gpus=0, memory_mb=2_000, minutes=1)
+    ask_for(checkout, gpus=0, memory_mb=2_000, minutes=2)  # in less, a slow machine may not even start the script
     small = Checkout.new(tmp_path / "small", tiny_model)
     ask_for(small, gpus=0, memory_mb=300, minutes=10)
     with on_slurm(checkout, QUESTIONS) as run:
@@ -43,7 +43,7 @@ def test_jobs_over_their_time_or_memory_are_retried_with_more_and_see_no_gpu_if_
     said = (checkout.folder / "snakemake.log").read_text()
     assert (status, outcome.returncode) == (0, 0), said[-4000:] + outcome.stderr[-4000:]
     assert "SLURM status is: 'TIMEOUT'" in said
-    assert asked(said, "runtime") == [1, 2]
+    assert asked(said, "runtime") == [2, 4]
     memory = asked(outcome.stderr, "mem_mb")
     assert len(memory) > 1
     assert memory == [memory[0] * attempt for attempt in range(1, len(memory) + 1)]
