@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ethos.errors import BadInput
 from ethos.files import canonical_json, sha256_of_text
@@ -18,6 +18,13 @@ def check_key(model: str, variable: str) -> None:
     """Raise BadInput where a model's key is not in the environment. variable: that holds it; empty where none is wanted."""
     if variable and not os.environ.get(variable):
         raise BadInput(f"needs a key; set the environment variable {variable}", field=f"models.{model}.key")
+
+
+def _no_list_or_mapping(value: Any) -> Any:
+    """So that one line says what is wrong; pydantic's union has one for each of its kinds."""
+    if not isinstance(value, bool | int | float | str):
+        raise ValueError("must be true, false, a number or text")
+    return value
 
 
 class ModelSource(Section):
@@ -54,7 +61,7 @@ class ModelSource(Section):
         "bfloat16",
         description="Precision in which the model generates and scores. A CPU without instructions for bfloat16 takes float32.",
     )
-    template_options: dict[str, bool | int | float | str] = Field(
+    template_options: dict[str, Annotated[bool | int | float | str, BeforeValidator(_no_list_or_mapping)]] = Field(
         {}, description="Options of the model's chat template, as `enable_thinking: false`."
     )
     thinking_tags: tuple[str, str] = Field(
