@@ -5,6 +5,7 @@ Read from the metrics of each student, constitution and seed; a comparison that 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,11 @@ FIELDS = (
 _Found = dict[tuple[str | None, ...], tuple[float, int]]
 
 
+def where_it_holds(expected: str, margin: float) -> tuple[float, float]:
+    """The range of differences that a claim expects."""
+    return (-math.inf, margin) if expected in ("less", "no more") else (-margin, math.inf)
+
+
 def verdict(claim: Claim, low: float | None, high: float | None) -> str:
     """What an interval says of a claim: it `holds` if all of it is where it is expected, `fails` if none is, else it is `open`.
 
@@ -74,9 +80,8 @@ def verdict(claim: Claim, low: float | None, high: float | None) -> str:
         return ""
     if low is None or high is None:
         return "open"
-    if claim.expected in ("less", "no more"):
-        low, high = -high, -low
-    return "holds" if low > -claim.margin else "fails" if high < -claim.margin else "open"
+    least, most = where_it_holds(claim.expected, claim.margin)
+    return "holds" if least < low and high < most else "fails" if high < least or most < low else "open"
 
 
 def compare_over_seeds(metrics: Iterable[Mapping[str, Any]], *, confidence: float) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ethos.arms import ARMS
 from ethos.drawing import COLOURS, INK, as_svg, draw_heat_map, draw_points, frame, new_figure, spread, zero_line
+from ethos.study import where_it_holds
 from ethos.study_levels import DRIFT, LEVELS
 
 Row = Mapping[str, Any]
@@ -31,6 +32,7 @@ _UNITS = {
 # Panels side by side; inches of a line.
 _COLUMNS, _LINE = 3, 0.42
 _ALL, _ONE = "D", "o"
+_HOLDS = "#eef3ea"
 
 
 def claims_figure(rows: Sequence[Row]) -> str:
@@ -137,17 +139,30 @@ def _draw_panel(axis, rows: Sequence[Row], lines: Sequence[tuple[str, str]]) -> 
     [measure] = {row["metric"] for row in rows}
     what = f"difference from {reference}" if len(arms) > 1 else f"{arms[0]} − {reference}"
     zero_line(axis)
+    _shade_where_it_holds(axis, rows[0])
+    axis.locator_params(axis="x", nbins=5)
     axis.set_xlabel(f"{what}\n{_UNITS[measure]}", fontsize=9)
     axis.set_ylim(len(lines) - 0.4, -0.6)
+
+
+def _shade_where_it_holds(axis, claim: Row) -> None:
+    """Nothing where nothing is expected."""
+    if claim["expected"]:
+        shown = axis.get_xlim()
+        least, most = where_it_holds(claim["expected"], claim["margin"])
+        axis.axvspan(max(least, shown[0]), min(most, shown[1]), color=_HOLDS, zorder=0)
+        axis.set_xlim(shown)
 
 
 def _legend(figure, rows: Sequence[Row]) -> None:
     """The colour of each arm, and what the marks are."""
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
     arms = [arm for arm in COLOURS if any(row["arm"] == arm for row in rows)]
     handles = [Line2D([], [], color=COLOURS[arm], linewidth=2.2, label=arm) for arm in arms]
     seeds = "–".join(map(str, sorted({int(row["n_seeds"]) for row in rows})))
     marks = ((_ALL, "mean of all characters"), (_ONE, f"one character ({seeds} seeds; 95 % over seeds)"))
     handles += [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in marks]
+    handles.append(Patch(color=_HOLDS, label="where a claim holds"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))

@@ -189,6 +189,15 @@ def test_the_figure_has_a_panel_for_each_claim_and_measure_and_a_point_for_each_
     assert claims_figure(both).count('data-arm="persona"') == 2 * 3 * 2  # a point and an interval each
 
 
+def test_where_a_claim_holds_is_shaded_and_nothing_where_nothing_is_expected():
+    rows = compare_over_seeds(cells(0.2, 0.05), confidence=0.95)
+    shaded = [
+        claims_figure([row | {"expected": expected} for row in rows]).count("fill: #eef3ea")
+        for expected in ("more", "")
+    ]
+    assert shaded == [2, 1]  # one is the legend's
+
+
 def test_levels_are_means_over_seeds_and_of_differences_only_those_of_drift():
     drift = {"evaluation": "drift", "slice": "candor", "reference": "base"}
     rows = [level("humor", seed, "persona", 0.1 * seed) for seed in range(3)]
