@@ -165,4 +165,4 @@ def _legend(figure, rows: Sequence[Row]) -> None:
     marks = ((_ALL, "mean of all characters"), (_ONE, f"one character ({seeds} seeds; 95 % over seeds)"))
     handles += [Line2D([], [], color=INK, marker=mark, linestyle="none", label=label) for mark, label in marks]
     handles.append(Patch(color=_HOLDS, label="where a claim holds"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    figure.legend(handles=handles, loc="outside lower center", ncols=math.ceil(len(handles) / 2))
